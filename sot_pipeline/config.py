@@ -1,0 +1,199 @@
+"""The shape of `sot.toml`: which keys exist, what they may hold and what they default to.
+
+Only validation lives here; what the values mean together with environment and flags is decided
+in `workspace.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from sot_pipeline.errors import ConfigError
+
+ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+FileType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkspaceSection(_Section):
+    """`[workspace]`: the targets and how far a run may go."""
+
+    database_url: NonEmpty | None = None
+    qdrant: NonEmpty | None = None
+    embedding: NonEmpty | None = None
+    embedding_dimension: int | None = Field(default=None, ge=1, le=65_536)
+    max_ledger_mib: int = Field(default=64, ge=1, le=1_048_576)
+
+
+class SchedulesSection(_Section):
+    """`[schedules]`: cron strings and their time zone (IANA name)."""
+
+    nightly_full_rebuild: NonEmpty = "0 3 * * *"
+    hourly_verify: NonEmpty = "0 * * * *"
+    timezone: NonEmpty = "UTC"
+    keep_runs: int = Field(default=500, ge=1)
+
+
+class SearchSection(_Section):
+    """`[search]`: how much the semantic score weighs in a hybrid answer, 0 to 1."""
+
+    semantic_weight: float | None = Field(default=None, ge=0.0, le=1.0)
+
+
+class NotifySection(_Section):
+    """`[notify]`: where a failed run is posted to."""
+
+    webhook_url: NonEmpty | None = None
+
+
+class LedgerSection(_Section):
+    """`[[project.ledger]]`: a ledger that is not one of the three defaults, or elsewhere."""
+
+    file_type: FileType
+    path: NonEmpty | None = None
+    prefix: Prefix | None = None
+
+
+class SkillsSection(_Section):
+    """`[project.skills]`."""
+
+    path: NonEmpty = "skills"
+
+
+class CodeSection(_Section):
+    """`[project.code]`: globs relative to the project root."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class IgnoredLink(_Section):
+    """One entry of `[project.links] ignore`."""
+
+    source: NonEmpty
+    target: NonEmpty
+    reason: str = ""
+
+
+class LinksSection(_Section):
+    """`[project.links]`."""
+
+    include: tuple[str, ...] = ("README.md", "docs/**/*.md")
+    exclude: tuple[str, ...] = ()
+    nav: tuple[str, ...] = ()
+    docs_root: NonEmpty | None = None
+    fail_on: tuple[str, ...] = ("missing_file", "missing_anchor")
+    ignore: tuple[IgnoredLink, ...] = ()
+
+
+class ProjectSection(_Section):
+    """`[[project]]`."""
+
+    id: ProjectId
+    root: NonEmpty = "."
+    readme: NonEmpty | None = None
+    ledger: tuple[LedgerSection, ...] = ()
+    skills: SkillsSection | None = None
+    code: CodeSection | None = None
+    links: LinksSection | None = None
+
+
+class ConfigFile(_Section):
+    """All of `sot.toml`."""
+
+    workspace: WorkspaceSection = WorkspaceSection()
+    schedules: SchedulesSection = SchedulesSection()
+    search: SearchSection = SearchSection()
+    notify: NotifySection = NotifySection()
+    project: tuple[ProjectSection, ...] = Field(min_length=1)
+
+
+def read_config(path: Path) -> ConfigFile:
+    """`sot.toml` at `path`, validated. Raises ConfigError naming file, line and remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}).", remedy="Run 'sot init' or pass --config PATH."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not valid UTF-8 at byte {error.start}.", remedy="Save the file as UTF-8."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}.", remedy="Mend the line named above.") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply.", remedy="Remove the nested brackets.") from None
+    try:
+        return ConfigFile.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, text, error), remedy=_remedy(error)) from None
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in first["loc"]]
+    name = ".".join(part for part in where if not part.isdigit())
+    if first["type"] == "extra_forbidden":
+        return f"{path}:{_line_of(text, where)}: unknown key '{name}'."
+    if where == ["project"]:
+        return f"{path}: no [[project]] is defined."
+    # str() of the message alone: the input value may be a secret.
+    return f"{path}:{_line_of(text, where)}: '{name}': {first['msg']}."
+
+
+def _remedy(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(where[:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+        return f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(sorted(known))}."
+    if where == ["project"]:
+        return "Add a [[project]] with an id, or run 'sot init' in an empty folder to see one."
+    return "See docs/configuration.md for what this key may hold."
+
+
+def _known_keys(where: list[str]) -> list[str]:
+    model: type[BaseModel] = ConfigFile
+    for part in where:
+        if part.isdigit():
+            continue
+        model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        if part is not Ellipsis and part is not type(None):
+            return _model_in(part)
+    raise TypeError(f"no section in {annotation!r}")
+
+
+def _line_of(text: str, where: list[str]) -> int:
+    """Line of the key that `where` names: tomllib keeps no positions, so walk the headers."""
+    lines = text.splitlines()
+    start = 0
+    for index, part in enumerate(where):
+        if part.isdigit():
+            continue
+        nth = int(where[index + 1]) if index + 1 < len(where) and where[index + 1].isdigit() else 0
+        header = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(part)}\s*\]+|[\"']?{re.escape(part)}[\"']?\s*=)")
+        hits = [number for number in range(start, len(lines)) if header.match(lines[number])]
+        if hits:
+            start = hits[min(nth, len(hits) - 1)]
+    return start + 1

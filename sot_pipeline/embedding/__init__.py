@@ -1,0 +1,1 @@
+"""Texts to vectors: the local model, OpenAI-compatible servers, the cache between."""

@@ -1,0 +1,1 @@
+"""Ledgers: markdown text to entries. Pure but for `read.py`."""

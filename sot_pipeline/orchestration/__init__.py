@@ -1,0 +1,1 @@
+"""The Dagster room: the only one that imports dagster."""

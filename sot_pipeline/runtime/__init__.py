@@ -1,0 +1,1 @@
+"""What every effect needs and no room owns: deadlines, locks, atomic files, redaction."""

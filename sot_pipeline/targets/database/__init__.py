@@ -1,0 +1,1 @@
+"""Rows and their full-text index, in SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Points in Qdrant collections, embedded or on a server."""

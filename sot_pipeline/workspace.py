@@ -1,0 +1,345 @@
+"""The resolved workspace: `sot.toml`, environment and flags made into frozen values.
+
+A flag beats the environment, the environment beats the file, the file beats the default. Nothing
+is opened or connected here; the shape of the file itself is `config.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from sot_pipeline.config import (
+    CodeSection,
+    LedgerSection,
+    LinksSection,
+    ProjectSection,
+    SchedulesSection,
+    SkillsSection,
+    read_config,
+)
+from sot_pipeline.errors import ConfigError, UsageError
+
+CONFIG_NAME = "sot.toml"
+DEFAULT_DATABASE_URL = "sqlite:///sot.db"
+DEFAULT_OPENAI_MODEL = "text-embedding-3-small"
+
+# file_type → (path below the project root, id prefix)
+DEFAULT_LEDGERS: Mapping[str, tuple[str, str]] = {
+    "build_history": ("docs/BUILD_HISTORY.md", "BUILD"),
+    "architecture_decisions": ("docs/ARCHITECTURE_DECISIONS.md", "DEC"),
+    "debug_log": ("docs/DEBUG_LOG.md", "DBG"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSpec:
+    """Which file is a ledger and what its ids look like.
+
+    `path` is relative to the project root, with forward slashes. A `declared` ledger stands in
+    `sot.toml` and must exist; a default one is simply not kept where its file never was.
+    """
+
+    file_type: str
+    path: str
+    prefix: str
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project: its folder and where its canonical texts are."""
+
+    id: str
+    root: Path
+    ledgers: tuple[LedgerSpec, ...]
+    readme: str | None = None
+    max_ledger_bytes: int = 64 * 1024 * 1024
+    skills: SkillsSection | None = None
+    code: CodeSection | None = None
+    links: LinksSection | None = None
+
+    @property
+    def collection(self) -> str:
+        """Name of the project's Qdrant collection (an alias)."""
+        return f"{self.id}_sot_docs"
+
+
+@dataclass(frozen=True, slots=True)
+class QdrantTarget:
+    """Where points go: a folder (embedded engine) or the URL of a server. Exactly one is set."""
+
+    path: Path | None = None
+    url: str | None = None
+    api_key: SecretStr | None = None
+
+    def __str__(self) -> str:
+        return f"embedded at {self.path}" if self.path else redact(self.url or "")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingChoice:
+    """Which embedder makes vectors. `provider` is "local" or "openai" (or compatible)."""
+
+    provider: str
+    model: str
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    dimension: int | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        where = f" at {redact(self.base_url)}" if self.base_url else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.provider}:{self.model}{where}{note}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything a run needs to know, resolved. `folder` is where `sot.toml` stands."""
+
+    folder: Path
+    config_path: Path
+    database_url: str
+    qdrant: QdrantTarget | None
+    embedding: EmbeddingChoice
+    projects: tuple[Project, ...]
+    schedules: SchedulesSection = field(default_factory=SchedulesSection)
+    semantic_weight: float | None = None
+    webhook_url: SecretStr | None = None
+
+    def select(self, ids: tuple[str, ...] = ()) -> tuple[Project, ...]:
+        """The projects named, in the order of `sot.toml`; all without names.
+
+        Raises UsageError for an id that `sot.toml` does not define.
+        """
+        known = [project.id for project in self.projects]
+        for wanted in ids:
+            if wanted not in known:
+                raise UsageError(
+                    f"Unknown project '{wanted}'.", remedy=f"{self.config_path} defines: {', '.join(known)}."
+                )
+        return tuple(project for project in self.projects if not ids or project.id in ids)
+
+    def project(self, project_id: str) -> Project:
+        """The project with this id. Raises UsageError where there is none."""
+        return self.select((project_id,))[0]
+
+    @property
+    def targets(self) -> dict[str, str | None]:
+        """The resolved targets as every run prints them; no password, no key."""
+        return {
+            "database": redact(self.database_url),
+            "qdrant": str(self.qdrant) if self.qdrant else None,
+            "embedding": str(self.embedding),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What flags say; None where a flag was not given."""
+
+    database_url: str | None = None
+    qdrant: str | None = None
+    embedding: str | None = None
+
+
+def find_config(start: Path | None = None) -> Path:
+    """`sot.toml` in `start` (default: the current folder) or the nearest parent.
+
+    Raises ConfigError where there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    raise ConfigError(
+        f"No {CONFIG_NAME} in {here} or any folder above it.",
+        remedy="Run 'sot init' in the folder of your project, or pass --config PATH.",
+    )
+
+
+def load_workspace(
+    config: Path | None = None, *, env: Mapping[str, str] | None = None, overrides: Overrides | None = None
+) -> Workspace:
+    """Read and resolve the workspace. Raises ConfigError; touches nothing but `sot.toml`."""
+    env = os.environ if env is None else env
+    flags = overrides or Overrides()
+    path = (config or (Path(env["SOT_CONFIG"]) if env.get("SOT_CONFIG") else find_config())).resolve()
+    file = read_config(path)
+    folder = path.parent
+    section = file.workspace
+    max_bytes = section.max_ledger_mib * 1024 * 1024
+    return Workspace(
+        folder=folder,
+        config_path=path,
+        database_url=resolve_database_url(
+            flags.database_url or env.get("DATABASE_URL") or section.database_url or DEFAULT_DATABASE_URL, folder
+        ),
+        qdrant=resolve_qdrant(flags.qdrant or env.get("QDRANT_HOST") or section.qdrant, folder, env),
+        embedding=replace(
+            resolve_embedding(flags.embedding, env, section.embedding), dimension=section.embedding_dimension
+        ),
+        projects=_projects(path, file.project, max_bytes),
+        schedules=file.schedules,
+        semantic_weight=file.search.semantic_weight,
+        webhook_url=SecretStr(file.notify.webhook_url) if file.notify.webhook_url else None,
+    )
+
+
+def resolve_database_url(url: str, folder: Path) -> str:
+    """A SQLAlchemy URL: `postgres://` and `postgresql://` become psycopg 3, SQLite paths absolute.
+
+    Raises ConfigError for any other scheme.
+    """
+    scheme, found, rest = url.partition("://")
+    if found and scheme in {"postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"}:
+        if not re.search(r"[^/?]", rest):
+            raise ConfigError(
+                f"Database URL '{redact(url)}' names no host or database.",
+                remedy="Write postgresql://user:password@host:5432/name.",
+            )
+        return f"postgresql+psycopg://{rest}"
+    if found and scheme in {"sqlite", "sqlite+pysqlite"}:
+        name = rest.removeprefix("/")
+        if not rest.startswith("/") or not name or name == ":memory:":
+            raise ConfigError(
+                f"Database URL '{redact(url)}' names no file; SQLite in memory would forget everything.",
+                remedy="Write sqlite:///sot.db (relative to sot.toml) or sqlite:////absolute/path/sot.db.",
+            )
+        return f"sqlite:///{(folder / name).resolve()}"
+    raise ConfigError(
+        f"Database URL '{redact(url)}' is neither SQLite nor PostgreSQL.",
+        remedy="Write sqlite:///sot.db or postgresql://user:password@host:5432/name.",
+    )
+
+
+def resolve_qdrant(value: str | None, folder: Path, env: Mapping[str, str]) -> QdrantTarget | None:
+    """Where points go: None disabled, `http(s)://` a server, else a folder beside `sot.toml`."""
+    if not value or value.lower() in {"disabled", "none", "off"}:
+        return None
+    if "://" not in value:
+        return QdrantTarget(path=(folder / value).resolve())
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"Qdrant address '{redact(value)}' is no http(s) URL.",
+            remedy="Write http://localhost:6333 for a server or a path such as .sot/qdrant for the embedded engine.",
+        )
+    key = env.get("QDRANT_API_KEY")
+    return QdrantTarget(url=value, api_key=SecretStr(key) if key else None)
+
+
+def resolve_embedding(flag: str | None, env: Mapping[str, str], file: str | None) -> EmbeddingChoice:
+    """Which embedder: `local`, or an OpenAI model by name (`openai:` in front is optional).
+
+    Named nowhere, it is OpenAI's default model with a key or a base URL, the local one without.
+    A missing key is no error yet: only a mode that embeds needs one.
+    """
+    key = env.get("OPENAI_API_KEY")
+    base_url = env.get("OPENAI_BASE_URL") or None
+    named = flag or env.get("EMBEDDING_MODEL") or file
+    if named == "local":
+        return EmbeddingChoice("local", "wordllama-256")
+    if not named and not key and not base_url:
+        note = "no OPENAI_API_KEY, so the local embedder is used"
+        return EmbeddingChoice("local", "wordllama-256", note=note)
+    provider, _, model = (named or DEFAULT_OPENAI_MODEL).rpartition(":")
+    if provider not in {"", "openai"} or not model:
+        raise ConfigError(
+            f"Embedding '{named}' is not known.",
+            remedy=f"Write 'local' or 'openai:{DEFAULT_OPENAI_MODEL}'.",
+        )
+    return EmbeddingChoice("openai", model, base_url=base_url, api_key=SecretStr(key) if key else None)
+
+
+_PASSWORD = re.compile(r"(?P<user>://[^/?#@:]*):(?P<password>.*)@")
+_QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|api_?key|token|sslpassword)=)[^&#]*")
+
+
+def redact(url: str) -> str:
+    """`url` without its password or any secret in its query."""
+    return _QUERY_SECRET.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", url))
+
+
+def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) -> tuple[Project, ...]:
+    seen: set[str] = set()
+    for section in sections:
+        if section.id in seen:
+            raise ConfigError(f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id.")
+        seen.add(section.id)
+    return tuple(_project(path, section, max_bytes) for section in sections)
+
+
+def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
+    root = (path.parent / section.root).resolve()
+    if not root.is_dir():
+        raise ConfigError(
+            f"{path}: root of project '{section.id}' is no folder: {root}.",
+            remedy="Mend 'root'; it is relative to sot.toml.",
+        )
+    ledgers = {
+        file_type: LedgerSpec(file_type, *default) for file_type, default in DEFAULT_LEDGERS.items()
+    }
+    declared: set[str] = set()
+    for ledger in section.ledger:
+        if ledger.file_type in declared:
+            raise ConfigError(
+                f"{path}: project '{section.id}' declares the ledger '{ledger.file_type}' twice.",
+                remedy="A file_type names one file; give the second its own file_type.",
+            )
+        declared.add(ledger.file_type)
+        ledgers[ledger.file_type] = _ledger(path, section.id, ledger)
+    for spec in ledgers.values():
+        _contained(path, section.id, root, spec.path)
+    if section.readme:
+        _contained(path, section.id, root, section.readme)
+    return Project(
+        id=section.id,
+        root=root,
+        ledgers=tuple(ledgers.values()),
+        readme=section.readme,
+        max_ledger_bytes=max_bytes,
+        skills=section.skills,
+        code=section.code,
+        links=section.links,
+    )
+
+
+def _ledger(path: Path, project_id: str, section: LedgerSection) -> LedgerSpec:
+    default_path, default_prefix = DEFAULT_LEDGERS.get(section.file_type, (None, None))
+    where = section.path or default_path
+    prefix = section.prefix or default_prefix
+    if where is None or prefix is None:
+        missing = "path" if where is None else "prefix"
+        raise ConfigError(
+            f"{path}: ledger '{section.file_type}' of project '{project_id}' has no {missing}.",
+            remedy=f"Only {', '.join(DEFAULT_LEDGERS)} have defaults; add '{missing} = …'.",
+        )
+    return LedgerSpec(section.file_type, Path(where).as_posix(), prefix, declared=True)
+
+
+def _contained(path: Path, project_id: str, root: Path, relative: str) -> None:
+    """A file that configuration names must stay inside the project, symbolic links followed."""
+    try:
+        target = (root / relative).resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"{path}: '{relative}' of project '{project_id}' cannot be followed ({error}).",
+            remedy="Remove the loop of symbolic links.",
+        ) from None
+    if not target.is_relative_to(root):
+        raise ConfigError(
+            f"{path}: '{relative}' of project '{project_id}' leads out of its root {root}.",
+            remedy="Name a file inside the project, or widen 'root'.",
+        )

@@ -1,0 +1,1 @@
+"""Tests of sot_pipeline; the folders mirror the package."""
