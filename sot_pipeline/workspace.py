@@ -180,7 +180,8 @@ def load_workspace(
         folder=folder,
         config_path=path,
         database_url=resolve_database_url(
-            flags.database_url or env.get("DATABASE_URL") or section.database_url or DEFAULT_DATABASE_URL, folder
+            flags.database_url or env.get("DATABASE_URL") or section.database_url or DEFAULT_DATABASE_URL,
+            folder,
         ),
         qdrant=resolve_qdrant(flags.qdrant or env.get("QDRANT_HOST") or section.qdrant, folder, env),
         embedding=replace(
@@ -276,7 +277,9 @@ def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) 
     seen: set[str] = set()
     for section in sections:
         if section.id in seen:
-            raise ConfigError(f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id.")
+            raise ConfigError(
+                f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id."
+            )
         seen.add(section.id)
     return tuple(_project(path, section, max_bytes) for section in sections)
 
@@ -288,9 +291,7 @@ def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
             f"{path}: root of project '{section.id}' is no folder: {root}.",
             remedy="Mend 'root'; it is relative to sot.toml.",
         )
-    ledgers = {
-        file_type: LedgerSpec(file_type, *default) for file_type, default in DEFAULT_LEDGERS.items()
-    }
+    ledgers = {file_type: LedgerSpec(file_type, *default) for file_type, default in DEFAULT_LEDGERS.items()}
     declared: set[str] = set()
     for ledger in section.ledger:
         if ledger.file_type in declared:
