@@ -129,9 +129,7 @@ def read_config(path: Path) -> ConfigFile:
             f"{path}: cannot be read ({error.strerror}).", remedy="Run 'sot init' or pass --config PATH."
         ) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not valid UTF-8 at byte {error.start}.", remedy="Save the file as UTF-8."
-        ) from None
+        raise ConfigError(f"{path}: not valid UTF-8 at byte {error.start}.", remedy="Save the file as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}.", remedy="Mend the line named above.") from None
     except RecursionError:

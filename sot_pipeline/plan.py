@@ -13,9 +13,9 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 class RecordKey(NamedTuple):
@@ -75,10 +75,14 @@ class Keyed(Protocol[K_co]):
     """Anything that can be planned: it has a key and the hash of what it holds."""
 
     @property
-    def key(self) -> K_co: ...
+    def key(self) -> K_co:
+        """What identifies it within its target."""
+        ...
 
     @property
-    def content_hash(self) -> str: ...
+    def content_hash(self) -> str:
+        """Fingerprint of everything it holds."""
+        ...
 
 
 R = TypeVar("R")
@@ -134,7 +138,7 @@ def diff(wanted: Iterable[KeyedT], present: Mapping[K, str]) -> Plan[K, KeyedT]:
     unchanged = 0
     left = dict(present)
     for record in wanted:
-        found = left.pop(record.key, None)  # type: ignore[call-overload]  # K is the type of record.key
+        found = left.pop(cast("K", record.key), None)
         if found is None:
             inserts.append(record)
         elif found == record.content_hash:

@@ -277,9 +277,7 @@ def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) 
     seen: set[str] = set()
     for section in sections:
         if section.id in seen:
-            raise ConfigError(
-                f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id."
-            )
+            raise ConfigError(f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id.")
         seen.add(section.id)
     return tuple(_project(path, section, max_bytes) for section in sections)
 
