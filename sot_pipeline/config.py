@@ -18,7 +18,7 @@ from sot_pipeline.errors import ConfigError
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 FileType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]  # no "_": keys are split at it
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 

@@ -148,6 +148,16 @@ def diff(wanted: Iterable[KeyedT], present: Mapping[K, str]) -> Plan[K, KeyedT]:
     return Plan(tuple(inserts), tuple(updates), tuple(left), unchanged)
 
 
+# A plan that deletes more than this share of a file's entries, and more than this many, is refused.
+MASS_DELETE_SHARE = 0.20
+MASS_DELETE_COUNT = 5
+
+
+def is_mass_delete(deleted: int, present: int) -> bool:
+    """True where deleting `deleted` of `present` entries of one file looks like a lost file."""
+    return deleted > MASS_DELETE_COUNT and deleted > MASS_DELETE_SHARE * present
+
+
 class Severity(StrEnum):
     """How bad a problem is: an error makes `sot sync` exit 1, a warning does not."""
 

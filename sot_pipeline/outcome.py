@@ -1,0 +1,153 @@
+"""What a sync or a verification found and did, as values. Nothing here computes or prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sot_pipeline.errors import EXIT_DISAGREE, EXIT_OK, EXIT_PROBLEMS, SotError
+from sot_pipeline.plan import Counts, Problem, RecordKey, Severity
+
+
+class Mode(StrEnum):
+    """Which targets a sync reads and writes."""
+
+    DOCS_ONLY = "docs-only"
+    DB_ONLY = "db-only"
+    QDRANT_ONLY = "qdrant-only"
+    FULL = "full"
+
+    @property
+    def rows(self) -> bool:
+        """True where the mode covers the database."""
+        return self in {Mode.DB_ONLY, Mode.FULL}
+
+    @property
+    def vectors(self) -> bool:
+        """True where the mode covers the collection."""
+        return self in {Mode.QDRANT_ONLY, Mode.FULL}
+
+    @property
+    def readme(self) -> bool:
+        """True where the mode covers the README."""
+        return self is Mode.FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change table: what happens to which entry, and where it stands.
+
+    `action` is "insert", "update" or "delete"; a deleted entry stands nowhere, so its line is None.
+    """
+
+    action: str
+    record: RecordKey
+    title: str
+    path: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOutcome:
+    """What was, or without `execute` would be, done to the rows."""
+
+    counts: Counts
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorsOutcome:
+    """What was, or would be, done to the points: `counts` are points, the other two texts."""
+
+    counts: Counts
+    embedded: int
+    cached: int
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadmeOutcome:
+    """Whether the README's summary changes; `summary` is the text between the markers."""
+
+    changed: bool
+    summary: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOutcome:
+    """One project's part of a sync. Targets outside the mode are None; `seconds` is per phase."""
+
+    project_id: str
+    parsed: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    database: RowsOutcome | None = None
+    vectors: VectorsOutcome | None = None
+    readme: ReadmeOutcome | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """A whole run. `error` is what stopped it, if anything did; what was done before stays."""
+
+    mode: Mode
+    executed: bool
+    targets: Mapping[str, str | None]
+    projects: tuple[ProjectOutcome, ...]
+    error: SotError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run: what stopped it, else 1 for a problem of severity error."""
+        if self.error:
+            return self.error.exit_code
+        problems = (problem for project in self.projects for problem in project.problems)
+        return EXIT_PROBLEMS if any(problem.severity is Severity.ERROR for problem in problems) else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Keys in which one target differs from the files."""
+
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """True where nothing is missing, extra or stale."""
+        return not (self.missing or self.extra or self.stale)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectAgreement:
+    """What a verification found in one project; a target that is not configured is None.
+
+    `counts` is the cross-count table: file_type → target ("files", "rows", "points") → entries.
+    """
+
+    project_id: str
+    database: Disagreement
+    full_text: Disagreement
+    vectors: Disagreement | None
+    readme_stale: bool | None
+    counts: Mapping[str, Mapping[str, int]]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def agree(self) -> bool:
+        """True where every target agrees with the files."""
+        vectors = self.vectors is None or self.vectors.agrees
+        return self.database.agrees and self.full_text.agrees and vectors and not self.readme_stale
+
+    @property
+    def exit_code(self) -> int:
+        """6 where targets disagree, 1 where a ledger could not be read, else 0."""
+        if not self.agree:
+            return EXIT_DISAGREE
+        broken = any(problem.severity is Severity.ERROR for problem in self.problems)
+        return EXIT_PROBLEMS if broken else EXIT_OK

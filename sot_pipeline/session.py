@@ -1,0 +1,131 @@
+"""The targets of one run, opened and checked before anything is written.
+
+A session knows which targets a mode needs, finds out up front whether they can be used, and for
+a writing run holds the locks. What is done with the targets is `sync.py` and `verify.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from sot_pipeline.embedding import open_embedder
+from sot_pipeline.embedding.embedder import Embedder
+from sot_pipeline.errors import DatabaseUnavailable, EmbeddingMismatch, RequirementMissing, VectorStoreUnavailable
+from sot_pipeline.outcome import Mode
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.locks import MultiLock
+from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.vectors import open_store
+from sot_pipeline.targets.vectors.store import VectorStore
+from sot_pipeline.workspace import Project, Workspace
+
+WRITE_LOCKS = ("archive", "docs")
+LOCK_WAIT_SECONDS = 30.0
+
+Progress = Callable[[str, int, int], None]  # phase, done, total
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Progress for whoever does not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Open targets. A target outside the mode, or not configured, is None.
+
+    `notes` are things a person should know that are no errors, such as a cache that is missing.
+    """
+
+    workspace: Workspace
+    deadline: Deadline
+    database: Database | None
+    store: VectorStore | None
+    embedder: Embedder | None
+    notes: tuple[str, ...] = ()
+    progress: Progress = _silent
+
+    def require_database(self) -> Database:
+        """The database. Raises RequirementMissing where the session was opened without."""
+        if self.database is None:
+            raise RequirementMissing("This step needs the database.", remedy="Run it in mode --db-only or --full.")
+        return self.database
+
+    def require_vectors(self) -> tuple[VectorStore, Embedder]:
+        """Store and embedder. Raises RequirementMissing where the session was opened without."""
+        if self.store is None or self.embedder is None:
+            raise RequirementMissing("This step needs Qdrant.", remedy="Run it in mode --qdrant-only or --full.")
+        return self.store, self.embedder
+
+
+@contextmanager
+def open_session(
+    workspace: Workspace,
+    mode: Mode,
+    *,
+    projects: tuple[Project, ...],
+    execute: bool,
+    deadline: Deadline,
+    rebuild: bool = False,
+    lock_wait: float = LOCK_WAIT_SECONDS,
+    progress: Progress = _silent,
+) -> Iterator[Session]:
+    """Open what `mode` needs; with `execute` under the locks.
+
+    Raises DatabaseUnavailable, RequirementMissing, LockNotAcquired or DeadlineExceeded before the
+    first write. With `rebuild` a collection of another model is no mismatch: it gets replaced.
+    """
+    notes: list[str] = []
+    with ExitStack() as stack:
+        if execute:
+            folder = workspace.folder / ".sot" / "locks"
+            stack.enter_context(MultiLock(folder, WRITE_LOCKS, wait_seconds=min(lock_wait, deadline.remaining())))
+        database = _open_database(workspace, mode, deadline, notes, stack)
+        store, embedder = _open_vectors(workspace, deadline) if mode.vectors else (None, None)
+        if store and embedder and not rebuild:
+            for project in projects:
+                check_model(store, embedder, project, deadline)
+        yield Session(workspace, deadline, database, store, embedder, tuple(notes), progress)
+
+
+def _open_database(
+    workspace: Workspace, mode: Mode, deadline: Deadline, notes: list[str], stack: ExitStack
+) -> Database | None:
+    if mode is Mode.DOCS_ONLY:
+        return None
+    database = stack.enter_context(Database(workspace.database_url))
+    try:
+        database.check(deadline)
+    except DatabaseUnavailable as error:
+        if mode is not Mode.QDRANT_ONLY:
+            raise
+        notes.append(f"No embedding cache, every text is embedded anew: {error.message}")
+        return None
+    return database
+
+
+def _open_vectors(workspace: Workspace, deadline: Deadline) -> tuple[VectorStore, Embedder]:
+    if workspace.qdrant is None:
+        raise VectorStoreUnavailable(
+            "Qdrant is not configured, but this mode needs it.",
+            remedy=f"Set 'qdrant' in {workspace.config_path} (a path is the embedded engine) or QDRANT_HOST, "
+            "or use --db-only.",
+        )
+    store = open_store(workspace.qdrant)
+    store.check(deadline)
+    embedder = open_embedder(workspace.embedding)
+    embedder.check()
+    return store, embedder
+
+
+def check_model(store: VectorStore, embedder: Embedder, project: Project, deadline: Deadline) -> None:
+    """Raises EmbeddingMismatch where the project's collection was built with another embedder."""
+    info = store.info(project.id, deadline)
+    if info and (info.model, info.dimension) != (embedder.model, embedder.dimension):
+        raise EmbeddingMismatch(
+            collection=info.name,
+            built_with=f"{info.model} ({info.dimension} dimensions)",
+            embedder=f"{embedder.model} ({embedder.dimension} dimensions)",
+            project_id=project.id,
+        )
