@@ -92,13 +92,17 @@ class ProjectOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """A whole run. `error` is what stopped it, if anything did; what was done before stays."""
+    """A whole run. `error` is what stopped it, if anything did; what was done before stays.
+
+    `notes` are things to know that are no problem, such as running without a cache.
+    """
 
     mode: Mode
     executed: bool
     targets: Mapping[str, str | None]
     projects: tuple[ProjectOutcome, ...]
     error: SotError | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -27,7 +27,7 @@ LOCK_WAIT_SECONDS = 30.0
 Progress = Callable[[str, int, int], None]  # phase, done, total
 
 
-def _silent(phase: str, done: int, total: int) -> None:
+def silent(phase: str, done: int, total: int) -> None:
     """Progress for whoever does not watch."""
 
 
@@ -44,7 +44,7 @@ class Session:
     store: VectorStore | None
     embedder: Embedder | None
     notes: tuple[str, ...] = ()
-    progress: Progress = _silent
+    progress: Progress = silent
 
     def require_database(self) -> Database:
         """The database. Raises RequirementMissing where the session was opened without."""
@@ -68,13 +68,15 @@ def open_session(
     execute: bool,
     deadline: Deadline,
     rebuild: bool = False,
+    embeds: bool = True,
     lock_wait: float = LOCK_WAIT_SECONDS,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Iterator[Session]:
     """Open what `mode` needs; with `execute` under the locks.
 
     Raises DatabaseUnavailable, RequirementMissing, LockNotAcquired or DeadlineExceeded before the
     first write. With `rebuild` a collection of another model is no mismatch: it gets replaced.
+    Without `embeds` (a verification) the embedder only says how entries are cut, so it needs no key.
     """
     notes: list[str] = []
     with ExitStack() as stack:
@@ -82,7 +84,7 @@ def open_session(
             folder = workspace.folder / ".sot" / "locks"
             stack.enter_context(MultiLock(folder, WRITE_LOCKS, wait_seconds=min(lock_wait, deadline.remaining())))
         database = _open_database(workspace, mode, deadline, notes, stack)
-        store, embedder = _open_vectors(workspace, deadline) if mode.vectors else (None, None)
+        store, embedder = _open_vectors(workspace, deadline, embeds) if mode.vectors else (None, None)
         if store and embedder and not rebuild:
             for project in projects:
                 check_model(store, embedder, project, deadline)
@@ -105,7 +107,7 @@ def _open_database(
     return database
 
 
-def _open_vectors(workspace: Workspace, deadline: Deadline) -> tuple[VectorStore, Embedder]:
+def _open_vectors(workspace: Workspace, deadline: Deadline, embeds: bool) -> tuple[VectorStore, Embedder]:
     if workspace.qdrant is None:
         raise VectorStoreUnavailable(
             "Qdrant is not configured, but this mode needs it.",
@@ -115,7 +117,8 @@ def _open_vectors(workspace: Workspace, deadline: Deadline) -> tuple[VectorStore
     store = open_store(workspace.qdrant)
     store.check(deadline)
     embedder = open_embedder(workspace.embedding)
-    embedder.check()
+    if embeds:
+        embedder.check()
     return store, embedder
 
 

@@ -1,100 +1,357 @@
-"""Bring the targets into agreement with the files: read → plan → apply → verify.
+"""Bring the targets into agreement with the files: read → plan → apply, one function a target.
 
-Each step is a function of its own, so that the command line (all steps of a mode) and Dagster
-(one asset a step) run the same code. No Dagster and no printing here.
+The command line runs all steps of a mode with `sync_projects`; Dagster runs one step an asset.
+Either way a step plans against what its target says it holds and applies exactly that plan.
+No Dagster and no printing here; opening targets is `session.py`, checking them `verify.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
-from sot_pipeline.plan import Counts, Problem, RecordKey
-from sot_pipeline.workspace import Project
+from sot_pipeline.embedding.cache import EmbeddedTexts, embed_texts, text_hash
+from sot_pipeline.embedding.embedder import Embedder
+from sot_pipeline.errors import (
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    FileChangedMeanwhile,
+    ReadmeMarkersError,
+    SotError,
+)
+from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
+from sot_pipeline.ledgers.summary import summarize
+from sot_pipeline.outcome import Mode, ProjectOutcome, ReadmeOutcome, RowsOutcome, SyncReport, VectorsOutcome
+from sot_pipeline.plan import Counts, Plan, Problem, Record, RecordKey, Severity
+from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.session import LOCK_WAIT_SECONDS, Progress, Session, open_session, silent
+from sot_pipeline.targets.database import Activity
+from sot_pipeline.targets.readme import read_summary, update_readme
+from sot_pipeline.targets.vectors.points import points_of, record_of_point
+from sot_pipeline.targets.vectors.store import Point
+from sot_pipeline.workspace import Project, Workspace
 
-
-class Mode(StrEnum):
-    """Which targets a sync reads and writes."""
-
-    DOCS_ONLY = "docs-only"
-    DB_ONLY = "db-only"
-    QDRANT_ONLY = "qdrant-only"
-    FULL = "full"
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedProject:
-    """All ledgers of one project, read. `hash` covers the bytes of every ledger file."""
-
-    project: Project
-    ledgers: tuple[ParsedLedger, ...]
-    quarantined: tuple[Quarantined, ...]
-    problems: tuple[Problem, ...]
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the change table: what happens to which entry, and where it stands."""
-
-    action: str  # "insert", "update", "delete"
-    record: RecordKey
-    title: str
-    path: str
-    line: int | None
+# Points embedded and written at a time: what a deadline or a kill can lose, and what memory holds.
+POINTS_AT_A_TIME = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class RowsOutcome:
-    """What was (or would be) done to the rows."""
+def sync_rows(
+    session: Session, parsed: ParsedProject, *, execute: bool, allow_mass_delete: bool = False
+) -> RowsOutcome:
+    """Make rows and full-text index agree with the ledgers, in one transaction.
 
-    counts: Counts
-    changes: tuple[Change, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class VectorsOutcome:
-    """What was (or would be) done to the points; counts are points, the other two texts."""
-
-    counts: Counts
-    embedded: int
-    cached: int
-    changes: tuple[Change, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadmeOutcome:
-    """Whether the README's summary changes. `summary` is the text between the markers."""
-
-    changed: bool
-    summary: str
-    problems: tuple[Problem, ...] = ()
+    Without `execute` only plans. Raises DatabaseUnavailable or DeadlineExceeded with nothing of
+    this project written.
+    """
+    database = session.require_database()
+    project_id = parsed.project.id
+    started = time.perf_counter()
+    session.deadline.check(f"before the rows of {project_id}")
+    deep = database.disagreed(project_id, "database")
+    if not execute:
+        found = _plan_rows(parsed, database.fingerprints(project_id, deep=deep), allow_mass_delete)
+        return _rows_outcome(found)
+    with database.writing(project_id, session.deadline) as rows:
+        found = _plan_rows(parsed, rows.fingerprints(deep=deep), allow_mass_delete)
+        rows.apply(found.plan)
+        untouchable = found.parsed.protected | found.refused
+        rows.apply_fulltext(parsed.records, keep=untouchable, deep=deep)
+        outcome = _rows_outcome(found)
+        rows.record(_activity("database", len(parsed.records), outcome.counts, outcome.problems, started))
+    return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Keys in which one target differs from the files (`database`, `full_text` or `vectors`)."""
-
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    stale: tuple[str, ...] = ()
-
-    @property
-    def agrees(self) -> bool:
-        """True where nothing is missing, extra or stale."""
-        return not (self.missing or self.extra or self.stale)
+def _plan_rows(
+    parsed: ParsedProject, present: dict[RecordKey, str], allow_mass_delete: bool
+) -> Reconciled[RecordKey, Record]:
+    return reconcile(parsed, parsed.records, present, _itself, allow_mass_delete=allow_mass_delete)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectAgreement:
-    """What `verify` found in one project. A target that is not configured is None."""
+def _rows_outcome(found: Reconciled[RecordKey, Record]) -> RowsOutcome:
+    changes = changes_of(found.plan, found.parsed, _itself, lambda record: record.title)
+    return RowsOutcome(found.plan.counts(), changes, found.problems)
 
-    project_id: str
-    database: Disagreement | None
-    vectors: Disagreement | None
-    readme_stale: bool | None
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)  # file_type → target → entries
-    problems: tuple[Problem, ...] = ()
+
+def _activity(target: str, entries: int, counts: Counts, problems: Iterable[Problem], started: float) -> Activity:
+    """The line of `sync_activity` that says how one target's step ended."""
+    errors = [problem.message for problem in problems if problem.severity is Severity.ERROR]
+    return Activity(
+        sync_type=target,
+        entries_synced=entries,
+        status="problems" if errors else "success",
+        error_message=" ".join(errors) or None,
+        counts=counts,
+        duration_seconds=time.perf_counter() - started,
+    )
+
+
+def _itself(key: RecordKey) -> RecordKey:
+    return key
+
+
+def sync_vectors(
+    session: Session,
+    parsed: ParsedProject,
+    *,
+    execute: bool,
+    rebuild: bool = False,
+    allow_mass_delete: bool = False,
+) -> VectorsOutcome:
+    """Make the collection agree with the ledgers.
+
+    With `rebuild` a new version is filled and swapped in (blue/green); while a ledger of the
+    project cannot be read the live version is updated instead, since its points must stay.
+    Raises VectorStoreUnavailable, EmbeddingFailed or DeadlineExceeded; what was written stays and
+    the next run goes on from there.
+    """
+    _, embedder = session.require_vectors()
+    project_id = parsed.project.id
+    started = time.perf_counter()
+    session.deadline.check(f"before the points of {project_id}")
+    present = _points_present(session, project_id)
+
+    def entry_of(key: str) -> RecordKey:
+        return record_of_point(key, project_id)
+
+    wanted = points_of_project(parsed, embedder)
+    found = reconcile(parsed, wanted, present, entry_of, allow_mass_delete=allow_mass_delete)
+    kept = found.parsed.protected | found.refused
+    problems = found.problems
+    if rebuild and kept:
+        problems += (_rebuild_put_off(found.parsed, kept),)
+    if not execute:
+        embedded, cached = _would_embed(session, found.plan.upserts)
+    elif rebuild and not kept:
+        embedded, cached = _fill_new_version(session, project_id, wanted)
+    else:
+        embedded, cached = _update_live_version(session, project_id, found.plan)
+    counts = found.plan.counts()
+    if execute and session.database:
+        activity = _activity("vectors", len(wanted), counts, problems, started)
+        session.database.record_activity(project_id, activity, session.deadline)
+    changes = changes_of(found.plan, found.parsed, entry_of, lambda point: point.title)
+    return VectorsOutcome(counts, embedded, cached, changes, problems)
+
+
+def points_of_project(parsed: ParsedProject, embedder: Embedder) -> tuple[Point, ...]:
+    """Every point the collection of a project should hold."""
+    return tuple(
+        point
+        for ledger in parsed.ledgers
+        for record in ledger.records
+        for point in points_of(
+            record, ledger.spec.path, chunk_tokens=embedder.chunk_tokens, max_tokens=embedder.max_tokens
+        )
+    )
+
+
+def _points_present(session: Session, project_id: str) -> dict[str, str]:
+    """Fingerprints of the live version, whatever model it was built with."""
+    store, _ = session.require_vectors()
+    info = store.info(project_id, session.deadline)
+    if info is None:
+        return {}
+    deep = session.database is not None and session.database.disagreed(project_id, "vectors")
+    with store.open(
+        project_id, model=info.model, dimension=info.dimension, write=False, deadline=session.deadline
+    ) as live:
+        return live.fingerprints(deep=deep, deadline=session.deadline)
+
+
+def _update_live_version(session: Session, project_id: str, plan: Plan[str, Point]) -> tuple[int, int]:
+    """Embed, then write: the collection is open, and so locked, only while points are written."""
+    store, embedder = session.require_vectors()
+    embedded = cached = 0
+    for start in range(0, len(plan.upserts), POINTS_AT_A_TIME):
+        points = plan.upserts[start : start + POINTS_AT_A_TIME]
+        vectors = _embed(session, points)
+        with store.open(
+            project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
+        ) as live:
+            live.upsert(points, vectors.vectors, session.deadline)
+        embedded, cached = embedded + vectors.embedded, cached + vectors.cached
+    if plan.deletes:
+        with store.open(
+            project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
+        ) as live:
+            live.delete(plan.deletes, session.deadline)
+    return embedded, cached
+
+
+def _fill_new_version(session: Session, project_id: str, points: Sequence[Point]) -> tuple[int, int]:
+    store, embedder = session.require_vectors()
+    embedded = cached = 0
+    with store.rebuild(
+        project_id, model=embedder.model, dimension=embedder.dimension, deadline=session.deadline
+    ) as fresh:
+        for start in range(0, len(points), POINTS_AT_A_TIME):
+            batch = points[start : start + POINTS_AT_A_TIME]
+            vectors = _embed(session, batch)
+            fresh.upsert(batch, vectors.vectors, session.deadline)
+            embedded, cached = embedded + vectors.embedded, cached + vectors.cached
+    return embedded, cached
+
+
+def _embed(session: Session, points: Sequence[Point]) -> EmbeddedTexts:
+    _, embedder = session.require_vectors()
+    return embed_texts([point.text for point in points], embedder, session.database, session.deadline)
+
+
+def _would_embed(session: Session, points: Sequence[Point]) -> tuple[int, int]:
+    """How many distinct texts a run would embed, and how many it would find in the cache."""
+    _, embedder = session.require_vectors()
+    hashes = {text_hash(point.text) for point in points}
+    cached = len(session.database.cached_vectors(embedder.model, hashes)) if session.database else 0
+    return len(hashes) - cached, cached
+
+
+def _rebuild_put_off(parsed: ParsedProject, kept: Iterable[str]) -> Problem:
+    return Problem(
+        check="full_rebuild",
+        severity=Severity.WARNING,
+        path=", ".join(sorted(parsed.paths.get(kind, kind) for kind in kept)),
+        line=None,
+        message="The collection was updated in place, not rebuilt: the points of this ledger must stay as they are. "
+        "Mend the ledger and rebuild again.",
+    )
+
+
+def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> ReadmeOutcome | None:
+    """Make the README's summary true; None where the project names no README.
+
+    While a ledger cannot be read the summary stays as it is. Unusable markers are a problem, not
+    an exception: the other targets are as they should be.
+    """
+    if parsed.project.readme is None:
+        return None
+    started = time.perf_counter()
+    database, project_id = session.database, parsed.project.id
+    if database:
+        parsed = quarantine_lost(parsed, database.counts(project_id).keys())
+    path = parsed.project.root / parsed.project.readme
+    summary = summarize(parsed.ledgers)
+    if parsed.quarantined:
+        return ReadmeOutcome(changed=False, summary=summary)
+    try:
+        changed = update_readme(path, summary) if execute else read_summary(path) != summary
+    except (ReadmeMarkersError, FileChangedMeanwhile) as error:
+        return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(parsed.project.readme, error),))
+    if execute and database:
+        database.record_readme(project_id, summary, session.deadline)
+        counts = Counts(updated=int(changed), unchanged=int(not changed))
+        database.record_activity(project_id, _activity("readme", 1, counts, (), started), session.deadline)
+    return ReadmeOutcome(changed, summary)
+
+
+def _readme_problem(path: str, error: SotError) -> Problem:
+    return Problem("readme_markers", Severity.ERROR, path, None, str(error))
+
+
+@dataclass
+class _Steps:
+    """The steps of one project: each is timed, and the first error keeps the later ones from running."""
+
+    outcome: ProjectOutcome
+    error: SotError | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, phase: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except SotError as error:
+            self.error = error
+        finally:
+            self.seconds[phase] = round(time.perf_counter() - started, 4)
+            self.outcome = replace(self.outcome, seconds=dict(self.seconds))
+
+
+def sync_project(
+    session: Session,
+    project: Project,
+    mode: Mode,
+    *,
+    execute: bool,
+    rebuild: bool = False,
+    allow_mass_delete: bool = False,
+) -> tuple[ProjectOutcome, SotError | None]:
+    """All steps of `mode` for one project.
+
+    An error stops this project's remaining steps and is returned beside what was done before it,
+    so that nothing that was committed goes unreported.
+    """
+    steps = _Steps(ProjectOutcome(project.id, {}, ()))
+    with steps.step("parse"):
+        parsed = read_project(project)
+        steps.outcome = replace(steps.outcome, parsed=parsed.parsed, problems=parsed.problems)
+    if mode.rows:
+        with steps.step("database"):
+            rows = sync_rows(session, parsed, execute=execute, allow_mass_delete=allow_mass_delete)
+            steps.outcome = replace(steps.outcome, database=rows, problems=_merged(steps, rows.problems))
+    if mode.vectors and not steps.error:
+        with steps.step("vectors"):
+            vectors = sync_vectors(
+                session, parsed, execute=execute, rebuild=rebuild, allow_mass_delete=allow_mass_delete
+            )
+            steps.outcome = replace(steps.outcome, vectors=vectors, problems=_merged(steps, vectors.problems))
+    if mode.readme and not steps.error:
+        with steps.step("readme"):
+            readme = sync_readme(session, parsed, execute=execute)
+            found = readme.problems if readme else ()
+            steps.outcome = replace(steps.outcome, readme=readme, problems=_merged(steps, found))
+    return steps.outcome, steps.error
+
+
+def _merged(steps: _Steps, found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems so far and new ones; rows and points report the same lost ledger once."""
+    return tuple(dict.fromkeys((*steps.outcome.problems, *found)))
+
+
+def sync_projects(
+    workspace: Workspace,
+    mode: Mode,
+    *,
+    projects: tuple[Project, ...],
+    execute: bool,
+    deadline: Deadline,
+    rebuild: bool = False,
+    allow_mass_delete: bool = False,
+    lock_wait: float = LOCK_WAIT_SECONDS,
+    progress: Progress = silent,
+) -> SyncReport:
+    """Run `mode` over `projects`: what the command line calls.
+
+    Never raises SotError: what stopped the run is in the report, beside what was done before. A
+    problem of one project does not keep the next from being synced; a passed deadline or a lost
+    database does.
+    """
+    outcomes: list[ProjectOutcome] = []
+    first: SotError | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        with open_session(
+            workspace,
+            mode,
+            projects=projects,
+            execute=execute,
+            deadline=deadline,
+            rebuild=rebuild,
+            lock_wait=lock_wait,
+            progress=progress,
+        ) as session:
+            notes = session.notes
+            for project in projects:
+                outcome, error = sync_project(
+                    session, project, mode, execute=execute, rebuild=rebuild, allow_mass_delete=allow_mass_delete
+                )
+                outcomes.append(outcome)
+                first = first or error
+                if isinstance(error, DeadlineExceeded | DatabaseUnavailable):
+                    break
+    except SotError as error:
+        first = first or error
+    return SyncReport(mode, execute, workspace.targets, tuple(outcomes), first, notes)
