@@ -7,11 +7,30 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sot_pipeline.errors import EmbeddingMismatch
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sot_pipeline.embedding.embedder import Vectors
+
+COLLECTION_SUFFIX = "_sot_docs"
+
+
+def collection_name(project_id: str) -> str:
+    """What readers of a project's points ask for; the versions behind it have names of their own."""
+    return f"{project_id}{COLLECTION_SUFFIX}"
+
+
+def require_match(project_id: str, built_model: str, built_dimension: int, *, model: str, dimension: int) -> None:
+    """Raises EmbeddingMismatch where a collection was not built with this model and dimension."""
+    if (built_model, built_dimension) != (model, dimension):
+        raise EmbeddingMismatch(
+            collection=collection_name(project_id),
+            built_with=f"{built_model} ({built_dimension} dimensions)",
+            embedder=f"{model} ({dimension} dimensions)",
+            project_id=project_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""Records → points: their chunks, keys, ids and fingerprints. Pure.
+
+What a collection stores for a point beside its vector is `payload.py`; engines stand in files of
+their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+
+from sot_pipeline.plan import Record, RecordKey
+from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, utf8_size
+from sot_pipeline.targets.vectors.store import Point
+
+# The standard namespace, so that any program can compute the id of a point from its key alone.
+POINT_NAMESPACE = uuid.NAMESPACE_URL
+
+_KEY = re.compile(r"([a-z][a-z0-9_]*)_(.*)#\d+", re.DOTALL)
+
+# A text is title, blank line, chunk; the tokenizer may add a mark at its start and its end.
+_AROUND_A_CHUNK = len("\n\n") + 2
+
+_UTF8_WIDEST = 4  # bytes of a character at most (RFC 3629)
+
+
+def point_key(record: RecordKey, chunk: int) -> str:
+    """`{project_id}_{file_type}_{entry_id}#{chunk}`; chunks count from 0."""
+    return f"{record.project_id}_{record.file_type}_{record.entry_id}#{chunk}"
+
+
+def point_id(key: str) -> str:
+    """Id of the point with this key: its UUIDv5 (RFC 9562) in `POINT_NAMESPACE`."""
+    return str(uuid.uuid5(POINT_NAMESPACE, key))
+
+
+def record_of_point(listed: str, project_id: str) -> RecordKey:
+    """The entry a point belongs to, from its key as `fingerprints` lists it.
+
+    A file_type is lower case, so it ends before the entry id's prefix. (A prefix in lower case
+    that itself holds a "_" cannot be told apart and is read as part of the file_type.) A point
+    without a usable key belongs to no file_type: ("", its id).
+    """
+    found = _KEY.fullmatch(listed.removeprefix(f"{project_id}_"))
+    return RecordKey(project_id, *found.groups()) if found else RecordKey(project_id, "", listed)
+
+
+def listed_id(listed: str) -> str | int:
+    """Id behind what `fingerprints` lists: a point's key (it holds a "#"), or an id as text."""
+    if "#" in listed:
+        return point_id(listed)
+    return int(listed) if listed.isdecimal() else listed
+
+
+def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) -> list[Point]:
+    """The points of one entry, at least one.
+
+    Entries longer than about `chunk_tokens` are cut at headings; no text has more than
+    `max_tokens` tokens (UTF-8 bytes are counted, which a tokenizer cannot exceed). `path` is
+    where the entry's ledger stands, relative to the project root.
+    """
+    head = record.title
+    if utf8_size(head) > max_tokens // 4:
+        head = chunk_text(head, soft_chars=0, hard_chars=max_tokens // 4, measure=utf8_size)[0]
+    soft, hard = chunk_tokens * CHARS_PER_TOKEN, max_tokens - utf8_size(head) - _AROUND_A_CHUNK
+    chunks = [record.content]
+    if len(record.content) > min(soft, hard // _UTF8_WIDEST):
+        chunks = chunk_text(record.content, soft_chars=soft, hard_chars=hard, measure=utf8_size)
+    return [
+        _point(record, path, number, f"{head}\n\n{chunk}" if head else chunk) for number, chunk in enumerate(chunks)
+    ]
+
+
+def _point(record: Record, path: str, chunk: int, text: str) -> Point:
+    key = point_key(record.key, chunk)
+    fingerprint = fingerprint_of(key, record.key, chunk, record.title, path, text, record.content_hash)
+    return Point(key, record.key, chunk, record.title, path, text, record.content_hash, fingerprint)
+
+
+def fingerprint_of(key: str, record: RecordKey, chunk: int, title: str, path: str, text: str, entry_hash: str) -> str:
+    """16 hex characters of the SHA-256 over every stored field but the vector's projection.
+
+    Each field is preceded by its length (a netstring), so that no two payloads read the same.
+    """
+    project, file_type, entry = record
+    return hashlib.sha256(
+        f"{len(key)}:{key}{len(project)}:{project}{len(file_type)}:{file_type}{len(entry)}:{entry}{chunk}:"
+        f"{len(title)}:{title}{len(path)}:{path}{len(entry_hash)}:{entry_hash}{text}".encode()
+    ).hexdigest()[:16]
