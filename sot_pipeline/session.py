@@ -6,9 +6,10 @@ a writing run holds the locks. What is done with the targets is `sync.py` and `v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sot_pipeline.embedding import open_embedder
 from sot_pipeline.embedding.embedder import Embedder
@@ -16,6 +17,7 @@ from sot_pipeline.errors import DatabaseUnavailable, EmbeddingMismatch, Requirem
 from sot_pipeline.outcome import Mode
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.locks import MultiLock
+from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.vectors import open_store
 from sot_pipeline.targets.vectors.store import VectorStore
@@ -23,12 +25,6 @@ from sot_pipeline.workspace import Project, Workspace
 
 WRITE_LOCKS = ("archive", "docs")
 LOCK_WAIT_SECONDS = 30.0
-
-Progress = Callable[[str, int, int], None]  # phase, done, total
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Progress for whoever does not watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,11 @@ class Session:
         return self.store, self.embedder
 
 
+def lock_folder(workspace: Workspace) -> Path:
+    """Where the lock files of a workspace are."""
+    return workspace.folder / ".sot" / "locks"
+
+
 @contextmanager
 def open_session(
     workspace: Workspace,
@@ -81,8 +82,8 @@ def open_session(
     notes: list[str] = []
     with ExitStack() as stack:
         if execute:
-            folder = workspace.folder / ".sot" / "locks"
-            stack.enter_context(MultiLock(folder, WRITE_LOCKS, wait_seconds=min(lock_wait, deadline.remaining())))
+            wait = min(lock_wait, deadline.remaining())
+            stack.enter_context(MultiLock(lock_folder(workspace), WRITE_LOCKS, wait_seconds=wait))
         database = _open_database(workspace, mode, deadline, notes, stack)
         store, embedder = _open_vectors(workspace, deadline, embeds) if mode.vectors else (None, None)
         if store and embedder and not rebuild:

@@ -27,7 +27,8 @@ from sot_pipeline.outcome import Mode, ProjectOutcome, ReadmeOutcome, RowsOutcom
 from sot_pipeline.plan import Counts, Plan, Problem, Record, RecordKey, Severity
 from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.session import LOCK_WAIT_SECONDS, Progress, Session, open_session, silent
+from sot_pipeline.runtime.progress import Progress, silent
+from sot_pipeline.session import LOCK_WAIT_SECONDS, Session, open_session
 from sot_pipeline.targets.database import Activity
 from sot_pipeline.targets.readme import read_summary, update_readme
 from sot_pipeline.targets.vectors.points import points_of, record_of_point

@@ -1,0 +1,99 @@
+"""`sot status`: how things stand in each project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from sot_pipeline.cli.options import (
+    DEFAULT_MAX_SECONDS,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    ProjectsOption,
+    SecondsOption,
+    projects_of,
+    workspace_of,
+)
+from sot_pipeline.cli.output import note, plural, say, say_json, say_targets
+from sot_pipeline.plan import Json
+from sot_pipeline.runtime.deadline import Deadline
+
+if TYPE_CHECKING:
+    from sot_pipeline.status import ProjectStatus, SourceStatus
+    from sot_pipeline.targets.database import Activity
+
+
+def status(
+    project: ProjectsOption = None,
+    database_url: DatabaseOption = None,
+    max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show entries, last sync, its result and lag behind the files, by project and ledger."""
+    from sot_pipeline.status import workspace_status
+
+    workspace = workspace_of(config, database_url=database_url)
+    say_targets(workspace.targets)
+    found = workspace_status(workspace, projects_of(workspace, project), Deadline(max_seconds))
+    if json:
+        say_json({"projects": [_document(each) for each in found]})
+        return
+    for each in found:
+        _say_project(each)
+
+
+def _document(found: ProjectStatus) -> dict[str, Json]:
+    return {
+        "project_id": found.project_id,
+        "lag": found.lag,
+        "sources": [
+            {
+                "file_type": source.file_type,
+                "path": source.path,
+                "entries": source.entries,
+                "rows": source.rows,
+                "lag": source.lag,
+                "skipped": source.skipped,
+            }
+            for source in found.sources
+        ],
+        "last": {target: _activity(activity) for target, activity in found.last.items()},
+    }
+
+
+def _activity(activity: Activity | None) -> Json:
+    if activity is None:
+        return None
+    at = activity.created_at.isoformat(timespec="seconds") if activity.created_at else None
+    return {"at": at, "status": activity.status, "error": activity.error_message, **activity.counts._asdict()}
+
+
+def _say_project(found: ProjectStatus) -> None:
+    say()
+    say(typer.style(found.project_id, bold=True))
+    for source in found.sources:
+        entries = plural(source.entries, "entry", "entries")
+        say(f"  {source.file_type:<24} {source.path:<36} {entries:>14}  {_lag(source)}")
+    for target, activity in found.last.items():
+        say(f"  last {target:<9} {_when(activity)}")
+    if found.lag:
+        note(typer.style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
+
+
+def _lag(source: SourceStatus) -> str:
+    if source.skipped:
+        return typer.style(f"skipped: {source.skipped}", fg="red")
+    if source.lag:
+        return typer.style(f"{plural(source.lag, 'row')} behind", fg="yellow")
+    return typer.style("up to date", fg="green")
+
+
+def _when(activity: Activity | None) -> str:
+    if activity is None or activity.created_at is None:
+        return typer.style("never", dim=True)
+    at = activity.created_at.isoformat(sep=" ", timespec="seconds")
+    error = f": {activity.error_message}" if activity.error_message else ""
+    return f"{at} UTC  {activity.status}{error}"

@@ -1,0 +1,74 @@
+"""`sot verify`: do rows, full text, points and README agree with the ledgers?"""
+
+from __future__ import annotations
+
+import typer
+
+from sot_pipeline.cli.documents import verify_document
+from sot_pipeline.cli.options import (
+    DEFAULT_MAX_SECONDS,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    ProjectsOption,
+    QdrantOption,
+    SecondsOption,
+    projects_of,
+    workspace_of,
+)
+from sot_pipeline.cli.output import finish, note, say, say_json, say_problems, say_targets
+from sot_pipeline.outcome import Disagreement, ProjectAgreement
+from sot_pipeline.runtime.deadline import Deadline
+
+KEYS_SHOWN = 10
+
+
+def verify(
+    project: ProjectsOption = None,
+    database_url: DatabaseOption = None,
+    qdrant_host: QdrantOption = None,
+    max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Read every configured target again and compare it with the files; exit 6 where they disagree."""
+    from sot_pipeline.ledgers.project import read_project
+    from sot_pipeline.verify import open_verification, verify_project
+
+    workspace = workspace_of(config, database_url=database_url, qdrant_host=qdrant_host)
+    projects = projects_of(workspace, project)
+    say_targets({name: target for name, target in workspace.targets.items() if name != "embedding"})
+    with open_verification(workspace, projects, Deadline(max_seconds)) as session:
+        agreements = [verify_project(session, read_project(each)) for each in projects]
+    if json:
+        say_json(verify_document(agreements))
+    else:
+        for agreement in agreements:
+            _say_agreement(agreement)
+    codes = [agreement.exit_code for agreement in agreements]
+    finish(max(codes, default=0))
+
+
+def _say_agreement(agreement: ProjectAgreement) -> None:
+    say()
+    verdict = typer.style("agrees", fg="green") if agreement.agree else typer.style("disagrees", fg="red")
+    say(f"{typer.style(agreement.project_id, bold=True)}  {verdict}")
+    for kind, counts in agreement.counts.items():
+        numbers = ", ".join(f"{count:,} in {target}" for target, count in counts.items())
+        say(f"  {kind}: {numbers}")
+    _say_keys("rows", agreement.database)
+    _say_keys("full text", agreement.full_text)
+    if agreement.vectors:
+        _say_keys("points", agreement.vectors)
+    if agreement.readme_stale:
+        say("  readme: the summary is stale")
+    say_problems(agreement.problems)
+    if not agreement.agree:
+        note(typer.style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
+
+
+def _say_keys(target: str, found: Disagreement) -> None:
+    for word, keys in (("missing", found.missing), ("extra", found.extra), ("stale", found.stale)):
+        if keys:
+            more = f" … and {len(keys) - KEYS_SHOWN} more" if len(keys) > KEYS_SHOWN else ""
+            say(f"  {target}: {len(keys):,} {word}: {', '.join(keys[:KEYS_SHOWN])}{more}")

@@ -1,0 +1,83 @@
+"""How things stand, for each project and ledger: entries, last sync, its result, lag behind the files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
+from sot_pipeline.plan import Problem, RecordKey, diff
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.targets.database import Activity, Database
+from sot_pipeline.workspace import Project, Workspace
+
+TARGETS = ("database", "vectors", "readme", "verify")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One ledger: entries in the file and in the rows, and how many rows lag behind the file.
+
+    `skipped` says why a ledger is not synced, None where it is.
+    """
+
+    file_type: str
+    path: str
+    entries: int
+    rows: int
+    lag: int
+    skipped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """One project: its ledgers, and the last run of each target (None: never)."""
+
+    project_id: str
+    sources: tuple[SourceStatus, ...]
+    last: dict[str, Activity | None]
+    problems: tuple[Problem, ...]
+
+    @property
+    def lag(self) -> int:
+        """Entries whose row is missing, stale or extra."""
+        return sum(source.lag for source in self.sources)
+
+
+def workspace_status(
+    workspace: Workspace, projects: tuple[Project, ...], deadline: Deadline
+) -> tuple[ProjectStatus, ...]:
+    """The status of each project. Raises DatabaseUnavailable; reads only."""
+    with Database(workspace.database_url) as database:
+        database.check(deadline)
+        return tuple(_project_status(database, project) for project in projects)
+
+
+def _project_status(database: Database, project: Project) -> ProjectStatus:
+    rows = database.fingerprints(project.id)
+    parsed = quarantine_lost(read_project(project), {key.file_type for key in rows})
+    return ProjectStatus(
+        project_id=project.id,
+        sources=_sources(parsed, rows),
+        last={target: database.last_activity(project.id, target) for target in TARGETS},
+        problems=parsed.problems,
+    )
+
+
+def _sources(parsed: ParsedProject, rows: dict[RecordKey, str]) -> tuple[SourceStatus, ...]:
+    plan = diff(parsed.records, rows)
+    lag = Counter(record.key.file_type for record in plan.upserts)
+    lag.update(key.file_type for key in plan.deletes)
+    held = Counter(key.file_type for key in rows)
+    skipped = {ledger.spec.file_type: ledger.problem.message for ledger in parsed.quarantined}
+    return tuple(
+        SourceStatus(
+            file_type=kind,
+            path=parsed.paths.get(kind, ""),
+            entries=parsed.parsed.get(kind, 0),
+            rows=held[kind],
+            lag=0 if kind in skipped else lag[kind],
+            skipped=skipped.get(kind),
+        )
+        for kind in dict.fromkeys((*parsed.parsed, *skipped, *held))
+    )
