@@ -1,0 +1,85 @@
+"""Jobs and their schedules: refresh, full rebuild, verification, pruning of old runs.
+
+What pruning may delete is decided in `prune.py`; runs for changed ledgers are asked for by
+`sensors.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from sot_pipeline.errors import ConfigError
+from sot_pipeline.orchestration.assets import GROUP
+from sot_pipeline.orchestration.checks import PARSER_CHECKS
+from sot_pipeline.orchestration.prune import prune_runs
+from sot_pipeline.workspace import Workspace
+
+REFRESH_JOB = "refresh_ledgers"
+# Away from the full hour, when the other schedules start.
+PRUNE_CRON = "40 4 * * *"
+
+
+def scheduled_jobs(
+    workspace: Workspace, partitions: dg.PartitionsDefinition[str], checks: Sequence[dg.AssetChecksDefinition]
+) -> dg.Definitions:
+    """The four jobs, and a schedule for each but `refresh_ledgers`, which the sensor starts.
+
+    Raises ConfigError where `[schedules]` holds something that is no cron string or time zone.
+    """
+    ledgers = dg.AssetSelection.groups(GROUP)
+    refresh = dg.define_asset_job(
+        REFRESH_JOB, ledgers, description="Bring one project's targets up to date with its ledgers."
+    )
+    rebuild = dg.define_asset_job(
+        "full_rebuild",
+        ledgers,
+        config={"ops": {"vector_points": {"config": {"rebuild": True}}}} if workspace.qdrant else None,
+        description="Everything anew: rows compared one by one, vectors filled into a new version and swapped in.",
+    )
+    of_targets = [key for check in checks for key in check.check_keys if key.name not in PARSER_CHECKS]
+    verify = dg.define_asset_job(
+        "verify",
+        dg.AssetSelection.checks(*of_targets),
+        partitions_def=partitions,
+        description="Read every target of one project again and compare it with the files; writes nothing.",
+    )
+    times = workspace.schedules
+    schedules = [
+        _schedule(workspace, "nightly_full_rebuild", times.nightly_full_rebuild, "full_rebuild"),
+        _schedule(workspace, "hourly_verify", times.hourly_verify, "verify"),
+        dg.ScheduleDefinition(
+            name="daily_prune_runs",
+            job=prune_runs,
+            cron_schedule=PRUNE_CRON,
+            execution_timezone=times.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        ),
+    ]
+    return dg.Definitions(jobs=[refresh, rebuild, verify, prune_runs], schedules=schedules)
+
+
+def _schedule(workspace: Workspace, name: str, cron: str, job: str) -> dg.ScheduleDefinition:
+    """One run for each project at every tick of `cron`."""
+
+    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        for project in workspace.projects:
+            run_key = f"{project.id}:{context.scheduled_execution_time.isoformat()}"
+            yield dg.RunRequest(run_key=run_key, partition_key=project.id, tags={"sot/project": project.id})
+
+    try:
+        return dg.schedule(
+            name=name,
+            job_name=job,
+            cron_schedule=cron,
+            execution_timezone=workspace.schedules.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=f"Runs `{job}` once for each project.",
+        )(requests)
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigError(
+            f"{workspace.config_path}: [schedules] {name} = '{cron}', timezone = "
+            f"'{workspace.schedules.timezone}': {error}",
+            remedy="Write five cron fields such as '0 3 * * *', and an IANA time zone such as 'Europe/Berlin'.",
+        ) from None

@@ -1,0 +1,165 @@
+"""What the UI shows of an outcome: counts, tables and seconds as Dagster metadata.
+
+Every text that comes from a ledger goes through `escape_markdown`; tables are bounded, so that a
+first sync of 100,000 entries does not put them all into the event log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TypeAlias
+
+import dagster as dg
+
+from sot_pipeline.ledgers.project import ParsedProject
+from sot_pipeline.orchestration.escape import escape_markdown
+from sot_pipeline.orchestration.plot import growth, growth_plot
+from sot_pipeline.outcome import Change, Disagreement, ReadmeOutcome, RowsOutcome, VectorsOutcome
+from sot_pipeline.plan import Problem
+from sot_pipeline.targets.database.tables import sot_entries
+
+Metadata: TypeAlias = "dict[str, dg.MetadataValue | str | int | float]"
+
+ROWS_SHOWN = 50
+KEYS_SHOWN = 20
+
+
+class Stopwatch:
+    """Seconds of each phase of a step, as metadata `seconds_<phase>`."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the block under `name`."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[f"seconds_{name}"] = round(perf_counter() - started, 4)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What was timed so far."""
+        return dict(self._seconds)
+
+
+def of_ledgers(parsed: ParsedProject) -> Metadata:
+    """What was read: entries by ledger, and what is wrong with them."""
+    return {
+        "dagster/row_count": len(parsed.records),
+        "files_hash": parsed.hash[:16],
+        **{f"entries_{file_type}": count for file_type, count in parsed.parsed.items()},
+        **_problems(parsed.problems),
+    }
+
+
+def of_rows(parsed: ParsedProject, rows: RowsOutcome) -> Metadata:
+    """What was written to `sot_entries`, and how the ledgers grew."""
+    plot = growth_plot(growth(parsed.records))
+    return {
+        "dagster/row_count": len(parsed.records),
+        "dagster/table_name": sot_entries.name,
+        "dagster/column_schema": dg.MetadataValue.table_schema(rows_schema()),
+        **rows.counts._asdict(),
+        "changes": change_table(rows.changes),
+        **({"growth": dg.MetadataValue.md(plot)} if plot else {}),
+        **_problems(rows.problems),
+    }
+
+
+def of_points(parsed: ParsedProject, points: VectorsOutcome) -> Metadata:
+    """What was written to the collection, and how many texts that took."""
+    return {
+        "dagster/row_count": points.counts.inserted + points.counts.updated + points.counts.unchanged,
+        "dagster/table_name": parsed.project.collection,
+        **points.counts._asdict(),
+        "embedded": points.embedded,
+        "cached": points.cached,
+        "changes": change_table(points.changes),
+        **_problems(points.problems),
+    }
+
+
+def of_readme(readme: ReadmeOutcome) -> Metadata:
+    """Whether the README changed, and the summary it holds."""
+    return {
+        "changed": readme.changed,
+        "summary": dg.MetadataValue.md(f"```\n{readme.summary.replace('```', '')}\n```"),
+        **_problems(readme.problems),
+    }
+
+
+def _problems(problems: Sequence[Problem]) -> Metadata:
+    return {"problems": problem_table(problems)} if problems else {}
+
+
+def change_table(changes: Sequence[Change]) -> dg.MetadataValue:
+    """What was inserted, updated and deleted, with file and line, as markdown."""
+    if not changes:
+        return dg.MetadataValue.md("Nothing changed.")
+    rows = (
+        (change.action, change.record.entry_id, change.title, _place(change.path, change.line)) for change in changes
+    )
+    return _table(("change", "entry", "title", "where"), rows, total=len(changes))
+
+
+def problem_table(problems: Sequence[Problem]) -> dg.MetadataValue:
+    """Problems with file and line, as markdown."""
+    rows = ((p.severity.value, p.check, _place(p.path, p.line), p.message) for p in problems)
+    return _table(("severity", "check", "where", "what"), rows, total=len(problems))
+
+
+def count_table(counts: Mapping[str, Mapping[str, int]]) -> dg.MetadataValue:
+    """The cross-count table: one line a ledger, one column a target."""
+    targets = list(dict.fromkeys(target for found in counts.values() for target in found))
+    rows = (
+        (file_type, *(str(found.get(target, "")) for target in targets)) for file_type, found in sorted(counts.items())
+    )
+    return _table(("ledger", *targets), rows, total=len(counts))
+
+
+def disagreement_metadata(found: Disagreement) -> Metadata:
+    """How many keys are missing, extra or stale, and the first of each by name."""
+    named = {"missing": found.missing, "extra": found.extra, "stale": found.stale}
+    metadata: Metadata = {name: len(keys) for name, keys in named.items()}
+    rows = [(name, key) for name, keys in named.items() for key in keys[:KEYS_SHOWN]]
+    if rows:
+        metadata["keys"] = _table(("", "key"), rows, total=sum(map(len, named.values())))
+    return metadata
+
+
+def rows_schema() -> dg.TableSchema:
+    """Columns of `sot_entries`, as the database has them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name, str(column.type), constraints=dg.TableColumnConstraints(nullable=bool(column.nullable))
+            )
+            for column in sot_entries.columns
+        ]
+    )
+
+
+def _place(path: str, line: int | None) -> str:
+    return path if line is None else f"{path}:{line}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, total: int) -> dg.MetadataValue:
+    lines = [_row(head), _row(["---"] * len(head))]
+    shown = 0
+    for row in rows:
+        if shown == ROWS_SHOWN:
+            break
+        lines.append(_row([escape_markdown(cell) for cell in row]))
+        shown += 1
+    if total > shown:
+        lines.append(f"\n… and {total - shown} more.")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,74 @@
+"""The sensor that starts a run when a project's ledgers change.
+
+What counts as a change is decided in `cursor.py`; what happens after a failed run is `alerts.py`.
+"""
+
+# No postponed annotations: Dagster reads those of its functions while it decorates them.
+
+import time
+from functools import partial
+
+import dagster as dg
+
+from sot_pipeline.orchestration.assets import LEDGER_FILES
+from sot_pipeline.orchestration.cursor import ProjectState, changed_paths, decode, encode, look
+from sot_pipeline.orchestration.files import digest_ledger, stat_ledgers
+from sot_pipeline.orchestration.jobs import REFRESH_JOB
+from sot_pipeline.workspace import Workspace
+
+# The daemon looks at sensors every 5 s at best.
+INTERVAL_SECONDS = 5
+PATHS_IN_TAG = 20
+# The tag by which Dagster reads the data version of an event that no run made.
+DATA_VERSION_TAG = "dagster/data_version"
+
+
+def ledger_file_sensor(context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> dg.SensorResult:
+    """Starts one run for each project whose ledgers changed since the last tick.
+
+    The first tick knows nothing and so starts a run for every project; a run that finds all
+    targets right already writes nothing.
+    """
+    before = decode(context.cursor)
+    now_ns = time.time_ns()
+    after = {
+        project.id: look(before.get(project.id), stat_ledgers(project), partial(digest_ledger, project), now_ns=now_ns)
+        for project in workspace.projects
+    }
+    changed = [name for name, state in after.items() if name not in before or state.hash != before[name].hash]
+    if not changed:
+        files = sum(len(state.files) for state in after.values())
+        return dg.SensorResult(skip_reason=f"None of {files} ledgers changed.", cursor=encode(after))
+    return dg.SensorResult(
+        run_requests=[_request(name, before.get(name), after[name]) for name in changed],
+        asset_events=[_observed(name, after[name]) for name in changed],
+        cursor=encode(after),
+    )
+
+
+def _request(project_id: str, before: ProjectState | None, after: ProjectState) -> dg.RunRequest:
+    paths = changed_paths(before, after)
+    more = [f"and {len(paths) - PATHS_IN_TAG} more"] if len(paths) > PATHS_IN_TAG else []
+    return dg.RunRequest(
+        run_key=f"{project_id}:{after.hash}:{after.generation}",
+        partition_key=project_id,
+        tags={"sot/project": project_id, "sot/changed_paths": ", ".join([*paths[:PATHS_IN_TAG], *more])},
+    )
+
+
+def _observed(project_id: str, state: ProjectState) -> dg.AssetObservation:
+    return dg.AssetObservation(
+        LEDGER_FILES,
+        partition=project_id,
+        tags={DATA_VERSION_TAG: state.hash},
+        metadata={"files": len(state.files), "bytes": sum(file.size for file in state.files.values())},
+    )
+
+
+def build_ledger_file_sensor() -> dg.SensorDefinition:
+    """The sensor, running by default."""
+    return dg.sensor(
+        job_name=REFRESH_JOB,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )(ledger_file_sensor)
