@@ -92,7 +92,7 @@ def test_the_order_of_the_lists_never_changes_the_answer(
     keyword: dict[RecordKey, float],
     semantic: dict[RecordKey, float],
     weight: float,
-    shuffler: random.Random,
+    rng: random.Random,
     limit: int,
 ) -> None:
     words, meaning = list(keyword.items()), list(semantic.items())

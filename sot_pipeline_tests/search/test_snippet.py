@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sot_pipeline.search.snippet import SNIPPET_CHARS, words_in, snippet
+from sot_pipeline.search.snippet import SNIPPET_CHARS, snippet, words_in
 
 FILLER = "Nothing to see in this sentence at all. " * 20
 
