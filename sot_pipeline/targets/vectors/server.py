@@ -1,0 +1,205 @@
+"""Collections on a Qdrant server: versions behind an alias.
+
+`{project_id}_sot_docs` is an alias onto `{project_id}_sot_docs_v{n}`. The model a version was built
+with stands in its collection metadata (Qdrant 1.16 and newer). A rebuild fills a new version and
+moves the alias in one request. Reading and writing points is `remote.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import SecretStr
+
+from sot_pipeline.errors import DeadlineExceeded, VectorStoreUnavailable
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.targets.vectors.attempts import Attempts
+from sot_pipeline.targets.vectors.payload import INDEXED_FIELDS
+from sot_pipeline.targets.vectors.remote import ServerCollection
+from sot_pipeline.targets.vectors.store import COLLECTION_SUFFIX, CollectionInfo, collection_name, require_match
+from sot_pipeline.workspace import redact
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+_MODEL = "sot_embedding_model"
+
+# Enough to take back a version that could not be finished, even when the deadline is over.
+_CLEANUP_SECONDS = 5.0
+
+
+class _Live(NamedTuple):
+    version: str
+    model: str
+    dimension: int
+
+
+class ServerStore:
+    """All collections of one server. `connect` makes the client; tests pass another."""
+
+    def __init__(
+        self, url: str, api_key: SecretStr | None = None, *, connect: Callable[[], QdrantClient] | None = None
+    ) -> None:
+        self._url = url
+        self._api_key = api_key
+        self._connect = connect or self._connect_rest
+        self._where = redact(url)
+        self._attempts = Attempts(self._where)
+
+    def check(self, deadline: Deadline) -> None:
+        """See VectorStore. Tried once: a server that is down is reported at once."""
+        self._attempts.run(deadline, lambda: self._client.get_collections(), attempts=1)
+
+    def info(self, project_id: str, deadline: Deadline) -> CollectionInfo | None:
+        """See VectorStore."""
+        live = self._live(project_id, deadline)
+        if live is None:
+            return None
+        points = self._collection(live.version, live.dimension).count(deadline)
+        return CollectionInfo(collection_name(project_id), live.model, live.dimension, points)
+
+    def projects(self, deadline: Deadline) -> Iterator[str]:
+        """See VectorStore."""
+        names = sorted(self._aliases(deadline))
+        return (name.removesuffix(COLLECTION_SUFFIX) for name in names if name.endswith(COLLECTION_SUFFIX))
+
+    @contextmanager
+    def open(
+        self, project_id: str, *, model: str, dimension: int, write: bool, deadline: Deadline
+    ) -> Iterator[ServerCollection]:
+        """See VectorStore."""
+        live = self._live(project_id, deadline)
+        if live:
+            require_match(project_id, live.model, live.dimension, model=model, dimension=dimension)
+        elif write:
+            version = self._create(project_id, model, dimension, deadline)
+            self._move_alias(project_id, version, None, deadline)
+            live = _Live(version, model, dimension)
+        yield self._collection(live.version if live else None, dimension)
+
+    @contextmanager
+    def rebuild(self, project_id: str, *, model: str, dimension: int, deadline: Deadline) -> Iterator[ServerCollection]:
+        """See VectorStore. Versions that a crash left behind are dropped first."""
+        name = collection_name(project_id)
+        old = self._aliases(deadline).get(name)
+        self._drop_all_but(name, old, deadline)
+        version = self._create(project_id, model, dimension, deadline)
+        try:
+            yield self._collection(version, dimension)
+            self._move_alias(project_id, version, old, deadline)
+        except BaseException:
+            with suppress(VectorStoreUnavailable, DeadlineExceeded):
+                self._drop_unless_live(name, version, Deadline(_CLEANUP_SECONDS))
+            raise
+        self._drop_all_but(name, version, deadline)
+
+    @cached_property
+    def _client(self) -> QdrantClient:
+        return self._connect()
+
+    def _connect_rest(self) -> QdrantClient:
+        from qdrant_client import QdrantClient
+
+        with warnings.catch_warnings():
+            # A key over plain http is the user's choice, made in sight of the URL.
+            warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+            client = QdrantClient(
+                url=self._url,
+                api_key=self._api_key.get_secret_value() if self._api_key else None,
+                prefer_grpc=False,
+                check_compatibility=False,
+            )
+        client.http.client.add_middleware(self._attempts.bound)
+        return client
+
+    def _collection(self, version: str | None, dimension: int) -> ServerCollection:
+        return ServerCollection(self._client, self._attempts, version, dimension)
+
+    def _aliases(self, deadline: Deadline) -> dict[str, str]:
+        """Alias → collection, of the whole server."""
+        answer = self._attempts.run(deadline, lambda: self._client.get_aliases())
+        return {alias.alias_name: alias.collection_name for alias in answer.aliases}
+
+    def _names(self, deadline: Deadline) -> list[str]:
+        answer = self._attempts.run(deadline, lambda: self._client.get_collections())
+        return [collection.name for collection in answer.collections]
+
+    def _live(self, project_id: str, deadline: Deadline) -> _Live | None:
+        """The version behind the alias and what it was built with."""
+        name = collection_name(project_id)
+        version = self._aliases(deadline).get(name)
+        if version is None:
+            if name in self._names(deadline):
+                raise self._foreign(name, "is a collection and not our alias")
+            return None
+        from qdrant_client import models
+
+        config = self._attempts.run(deadline, lambda: self._client.get_collection(version)).config
+        model = (config.metadata or {}).get(_MODEL)
+        vectors = config.params.vectors
+        if not isinstance(model, str) or not isinstance(vectors, models.VectorParams):
+            raise self._foreign(name, f"points to '{version}', which does not say what it was built with")
+        return _Live(version, model, vectors.size)
+
+    def _foreign(self, name: str, what: str) -> VectorStoreUnavailable:
+        return VectorStoreUnavailable(
+            f"'{name}' on Qdrant at {self._where} {what}: another program (or a Qdrant before 1.16) made it.",
+            remedy="Delete or rename it there, then run the same command again.",
+        )
+
+    def _create(self, project_id: str, model: str, dimension: int, deadline: Deadline) -> str:
+        """A new, empty version with its payload indexes; not live yet."""
+        from qdrant_client import models
+
+        name = collection_name(project_id)
+        version = f"{name}_v{1 + max(_version_numbers(name, self._names(deadline)), default=0)}"
+        self._attempts.run(
+            deadline,
+            lambda: self._client.create_collection(
+                version,
+                vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE),
+                metadata={_MODEL: model},
+            ),
+            attempts=1,
+        )
+        for field in INDEXED_FIELDS:
+            self._attempts.run(
+                deadline,
+                partial(self._client.create_payload_index, version, field, models.PayloadSchemaType.KEYWORD, wait=True),
+            )
+        return version
+
+    def _move_alias(self, project_id: str, version: str, old: str | None, deadline: Deadline) -> None:
+        """Point the alias to `version` in one request: readers see the old or the new version."""
+        from qdrant_client import models
+
+        name = collection_name(project_id)
+        new = models.CreateAlias(collection_name=version, alias_name=name)
+        steps: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=new)]
+        if old is not None:
+            steps.insert(0, models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=name)))
+        self._attempts.run(deadline, lambda: self._client.update_collection_aliases(steps))
+
+    def _drop_all_but(self, name: str, keep: str | None, deadline: Deadline) -> None:
+        for number in _version_numbers(name, self._names(deadline)):
+            version = f"{name}_v{number}"
+            if version != keep:
+                self._attempts.run(
+                    deadline,
+                    partial(self._client.delete_collection, version),
+                )
+
+    def _drop_unless_live(self, name: str, version: str, deadline: Deadline) -> None:
+        """An answer may be lost after the alias moved, so the server is asked before anything goes."""
+        live = self._aliases(deadline).get(name)
+        if live != version:
+            self._attempts.run(deadline, lambda: self._client.delete_collection(version))
+
+
+def _version_numbers(name: str, names: list[str]) -> list[int]:
+    numbers = [found.removeprefix(f"{name}_v") for found in names if found.startswith(f"{name}_v")]
+    return [int(number) for number in numbers if number.isdecimal()]
