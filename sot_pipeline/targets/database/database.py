@@ -1,0 +1,231 @@
+"""`Database`: the one way from the rest of the program to rows, full text, activity and cache.
+
+It decides when the schema is looked at or upgraded and opens a transaction around each question;
+the questions themselves are in the modules beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sot_pipeline.errors import DatabaseUnavailable
+from sot_pipeline.plan import Plan, Record, RecordKey, diff
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.targets.database import activity, embedding_cache, full_text, rows
+from sot_pipeline.targets.database.engine import Engine
+from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, StoredEntry, TextMatch
+from sot_pipeline.targets.database.schema import HEAD, require_known
+from sot_pipeline.targets.database.writing import Writing
+from sot_pipeline.workspace import redact
+
+T = TypeVar("T")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Database:
+    """The database at `url`, as `workspace.resolve_database_url` gives it; `now` tells naive UTC.
+
+    Nothing is opened before it is needed, and a read creates nothing: a database without our
+    tables holds no entries. Belongs to one thread. Everything that touches the database raises
+    DatabaseUnavailable, DeadlineExceeded or LockNotAcquired, never a driver's error.
+    """
+
+    def __init__(self, url: str, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._url = url
+        self._now = now
+        self._engine = _engine_of(url)
+        self._deadline = Deadline.never()
+        self._current = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        self._engine.close()
+
+    def check(self, deadline: Deadline) -> None:
+        """Raises DatabaseUnavailable where the database cannot be used; writes nothing.
+
+        `deadline` also bounds every later read.
+        """
+        self._deadline = deadline
+        self._engine.check(deadline)
+
+    def revision(self) -> str | None:
+        """Version of the schema, None where there is none."""
+        return self._engine.revision(self._deadline)
+
+    def upgrade(self, deadline: Deadline) -> None:
+        """Bring the schema to the newest version; nothing happens where it is there already."""
+        if not self._current:
+            found = self._engine.revision(deadline)
+            require_known(found, redact(self._url))
+            if found != HEAD:
+                self._engine.upgrade(deadline)
+            self._current = True
+
+    # Entries
+
+    def fingerprints(self, project_id: str, *, deep: bool = False) -> dict[RecordKey, str]:
+        """Key → content hash of every stored entry of a project.
+
+        With `deep` it is computed anew from the stored fields, and "damaged" where they are not
+        what the stored hash says.
+        """
+        read = rows.deep_fingerprints if deep else rows.fingerprints
+        return self._read(lambda engine: read(engine, project_id), {})
+
+    def digest(self, project_id: str) -> str:
+        """SHA-256 (hex) over all stored entries: equal records give it in both databases, in any order."""
+        return self._read(lambda engine: rows.digest(engine, project_id), rows.digest_of({}))
+
+    def counts(self, project_id: str) -> dict[str, int]:
+        """file_type → number of entries."""
+        return self._read(lambda engine: rows.counts(engine, project_id), {})
+
+    def entry(self, project_id: str | None, entry_id: str) -> list[StoredEntry]:
+        """Entries of this id in all ledgers, of one project or (None) of all."""
+        where = {"entry_id": (entry_id,)} | ({} if project_id is None else {"project_id": (project_id,)})
+        return self._read(lambda engine: rows.entries(engine, where=where), [])
+
+    def entries(self, keys: Collection[RecordKey]) -> dict[RecordKey, StoredEntry]:
+        """The stored entries among `keys`."""
+        where = {"project_id": {key.project_id for key in keys}, "entry_id": {key.entry_id for key in keys}}
+        wanted = {column: tuple(values) for column, values in where.items()}
+        found = self._read(lambda engine: rows.entries(engine, where=wanted), list[StoredEntry]())
+        return {entry.key: entry for entry in found if entry.key in keys}
+
+    # Full text
+
+    def plan_fulltext(
+        self, project_id: str, records: Sequence[Record], *, keep: Collection[str] = (), deep: bool = False
+    ) -> Plan[RecordKey, Record]:
+        """What `Writing.apply_fulltext` would do."""
+        return self._read(
+            lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep),
+            diff([record for record in records if record.key.file_type not in keep], {}),
+        )
+
+    def search(
+        self,
+        query: str,
+        *,
+        project_ids: Sequence[str] = (),
+        file_types: Sequence[str] = (),
+        limit: int,
+        deadline: Deadline,
+    ) -> list[TextMatch]:
+        """Entries that have any word of `query`, best first, each once; no filter means all.
+
+        Everything in `query` is text. Scores are BM25 with statistics over the whole database; an
+        entry whose id stands in the query comes first. A query without words has no answer.
+        """
+        where = {name: values for name, values in (("project_id", project_ids), ("file_type", file_types)) if values}
+        return self._read(lambda engine: full_text.search(engine, query, where=where, limit=limit), [], deadline)
+
+    # Activity
+
+    def last_activity(self, project_id: str, sync_type: str) -> LoggedActivity | None:
+        """The newest row of this kind."""
+        found = self._read(lambda engine: activity.recent(engine, project_id, (sync_type,), 1), list[LoggedActivity]())
+        return found[0] if found else None
+
+    def activities(self, project_id: str | None = None, *, limit: int = 20) -> list[LoggedActivity]:
+        """The newest rows first, of one project or of all."""
+        return self._read(lambda engine: activity.recent(engine, project_id, (), limit), [])
+
+    def disagreed(self, project_id: str, target: str) -> bool:
+        """True where a verification found targets to disagree and `target` was not synced since."""
+        found = self._read(
+            lambda engine: activity.recent(engine, project_id, ("verify", target), 1), list[LoggedActivity]()
+        )
+        return bool(found) and (found[0].activity.sync_type, found[0].activity.status) == ("verify", "disagree")
+
+    def readme(self, project_id: str) -> ReadmeSync | None:
+        """What the README summary was last made to say."""
+        return self._read(lambda engine: activity.readme(engine, project_id), None)
+
+    # Cache
+
+    def cached_vectors(self, model: str, hashes: Collection[str]) -> dict[str, bytes]:
+        """Text hash → vector (float32, little-endian), for those of `hashes` that are cached."""
+        return self._read(lambda engine: embedding_cache.cached_vectors(engine, model, hashes), {})
+
+    def store_vectors(self, model: str, dimension: int, vectors: Mapping[str, bytes], deadline: Deadline) -> None:
+        """Add vectors (float32, little-endian) by text hash to the cache."""
+        with self._write(deadline) as now:
+            embedding_cache.store_vectors(self._engine, model, dimension, vectors, now)
+
+    # Writing
+
+    @contextmanager
+    def writing(self, project_id: str, deadline: Deadline) -> Iterator[Writing]:
+        """A transaction on one project that keeps other writers of it out; upgrades the schema first.
+
+        It commits when the block ends well and leaves everything as it was when it does not.
+        """
+        with self._write(deadline) as now:
+            self._engine.lock_project(project_id)
+            yield Writing(self._engine, project_id, now)
+
+    def record_activity(self, project_id: str, done: Activity, deadline: Deadline) -> None:
+        """Append a row to `sync_activity`."""
+        with self._write(deadline) as now:
+            activity.record(self._engine, project_id, done, now)
+
+    def note_verification(self, project_id: str, done: Activity, deadline: Deadline) -> None:
+        """Append a verification's row to `sync_activity`, unless there are no tables: it makes none."""
+        if self._engine.revision(deadline) == HEAD:
+            self.record_activity(project_id, done, deadline)
+
+    def record_readme(self, project_id: str, summary: str, deadline: Deadline) -> None:
+        """Note in `readme_sync` that the README says `summary`."""
+        with self._write(deadline) as now:
+            activity.record_readme(self._engine, project_id, summary, now)
+
+    @contextmanager
+    def _write(self, deadline: Deadline) -> Iterator[str]:
+        self.upgrade(deadline)
+        with self._engine.transaction(deadline, write=True):
+            yield self._now().isoformat(sep=" ")
+
+    def _read(self, question: Callable[[Engine], T], without_tables: T, deadline: Deadline | None = None) -> T:
+        deadline = deadline or self._deadline
+        if not self._current:
+            found = self._engine.revision(deadline)
+            if found is None:
+                return without_tables
+            require_known(found, redact(self._url))
+            if found != HEAD:
+                raise DatabaseUnavailable(
+                    f"The schema of {redact(self._url)} is version {found}, older than this program's {HEAD}.",
+                    remedy="Run 'sot db upgrade'.",
+                )
+            self._current = True
+        with self._engine.transaction(deadline, write=False):
+            return question(self._engine)
+
+
+def _engine_of(url: str) -> Engine:
+    """The engine for `url`; a driver is imported only where it is the one that is used."""
+    if url.startswith("sqlite:///"):
+        from sot_pipeline.targets.database.sqlite.engine import SqliteEngine
+
+        return SqliteEngine(Path(url.removeprefix("sqlite:///")))
+    from sot_pipeline.targets.database.postgres.engine import PostgresEngine
+
+    return PostgresEngine(url)

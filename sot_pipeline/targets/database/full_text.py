@@ -1,0 +1,122 @@
+"""Which full-text rows there should be, which there are, and the search over them.
+
+The full text is derived from entries and has fingerprints of its own: each chunk's row carries
+the content hash of its entry and how many chunks there are, so that a lost or altered row is seen
+without reading any text. How rows are stored and ranked is each database's own `full_text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import cast
+
+from sot_pipeline.plan import Plan, Record, RecordKey, diff
+from sot_pipeline.targets.chunks import chunk_text
+from sot_pipeline.targets.database.engine import Document, Engine, Scored
+from sot_pipeline.targets.database.model import TextMatch
+from sot_pipeline.targets.database.rows import DAMAGED
+from sot_pipeline.targets.database.words import names_in, query_words
+
+# Raise it where chunks, words or weights change: every full-text row is then made anew.
+LAYOUT = 1
+# search.md: chunks by heading of about 400 tokens ranked best.
+CHUNK_CHARS = 1_600
+# A tsvector holds at most a megabyte.
+LONGEST_CHUNK = 60_000
+# A title is a line; the rest of an absurd one is found in the rows, not by search.
+LONGEST_TITLE = 1_000
+RECORDS_AT_A_TIME = 5_000
+
+
+def documents_of(record: Record) -> list[Document]:
+    """The full-text rows of one entry."""
+    chunks = chunk_text(record.content, soft_chars=CHUNK_CHARS, hard_chars=LONGEST_CHUNK)
+    mark = f"{record.content_hash}/{len(chunks)}/{LAYOUT}"
+    title = record.title[:LONGEST_TITLE]
+    return [Document(*record.key, number, mark, title, chunk) for number, chunk in enumerate(chunks)]
+
+
+def fingerprints(engine: Engine, project_id: str) -> dict[RecordKey, str]:
+    """Key → content hash of the entry as it was indexed, `DAMAGED` where its rows are not complete."""
+    if not engine.full_text.is_ready():
+        return {}
+    rows = cast(
+        "list[tuple[str, str, int, str, str]]",
+        engine.query(
+            "SELECT file_type, entry_id, count(*), min(fingerprint), max(fingerprint) FROM sot_fulltext "
+            "WHERE project_id = ? GROUP BY file_type, entry_id",
+            (project_id,),
+        ),
+    )
+    return {
+        RecordKey(project_id, file_type, entry_id): _whole(count, first, last)
+        for file_type, entry_id, count, first, last in rows
+    }
+
+
+def _whole(count: int, first: str, last: str) -> str:
+    content_hash, _, rest = first.partition("/")
+    return content_hash if first == last and rest == f"{count}/{LAYOUT}" else DAMAGED
+
+
+def plan(
+    engine: Engine, project_id: str, records: Iterable[Record], *, keep: Collection[str], deep: bool
+) -> Plan[RecordKey, Record]:
+    """What to do to the full text so that it is that of `records`; file_types in `keep` are left alone.
+
+    With `deep` the stored text is compared as well, and the index with the text.
+    """
+    wanted = [record for record in records if record.key.file_type not in keep]
+    present = {key: found for key, found in fingerprints(engine, project_id).items() if key.file_type not in keep}
+    if deep and present:
+        damaged = engine.full_text.unsound(project_id) | _altered(engine, project_id, wanted)
+        present |= dict.fromkeys(damaged & present.keys(), DAMAGED)
+    return diff(wanted, present)
+
+
+def _altered(engine: Engine, project_id: str, records: Iterable[Record]) -> set[RecordKey]:
+    """Entries whose stored rows are not the ones that `records` give."""
+    wanted = {record.key: record for record in records}
+    rows = cast(
+        "Iterator[tuple[str, str, str, int, str, str, str]]",
+        engine.stream(
+            "SELECT project_id, file_type, entry_id, chunk, fingerprint, title, body FROM sot_fulltext "
+            "WHERE project_id = ? ORDER BY file_type, entry_id, chunk",
+            (project_id,),
+        ),
+    )
+    altered = set()
+    for key, stored in groupby(rows, key=lambda row: RecordKey(*row[:3])):
+        if key in wanted and [Document(*row) for row in stored] != documents_of(wanted[key]):
+            altered.add(key)
+    return altered
+
+
+def apply(engine: Engine, plan: Plan[RecordKey, Record]) -> None:
+    """Do what `plan` says, a batch of entries at a time."""
+    gone = [*plan.deletes, *(record.key for record in plan.updates)]
+    if gone:
+        engine.full_text.replace(gone, ())
+    for start in range(0, len(plan.upserts), RECORDS_AT_A_TIME):
+        batch = plan.upserts[start : start + RECORDS_AT_A_TIME]
+        engine.full_text.replace((), [document for record in batch for document in documents_of(record)])
+
+
+def search(engine: Engine, query: str, *, where: Mapping[str, Sequence[str]], limit: int) -> list[TextMatch]:
+    """The entries that fit `query` best, each once, best first.
+
+    An entry that the query names by its id comes before all others: its score is raised by the
+    best of theirs.
+    """
+    words = query_words(query)
+    if not words or limit < 1 or not engine.full_text.is_ready():
+        return []
+    found = engine.full_text.search(words, named=names_in(query), where=where, limit=limit)
+    best = max((match.score for match in found), default=0.0)
+    return [_match(match, best) for match in found]
+
+
+def _match(found: Scored, best: float) -> TextMatch:
+    score = found.score + best if found.named else found.score
+    return TextMatch(found.key, found.chunk, score, found.title, found.body)

@@ -1,0 +1,1 @@
+"""Versions of the schema, named by a number that only grows."""
