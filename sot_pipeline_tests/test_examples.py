@@ -1,0 +1,38 @@
+"""The example project shows what the parser knows, and has nothing wrong in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sot_pipeline.ledgers.project import ParsedProject, read_project
+from sot_pipeline.workspace import load_workspace
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def example() -> ParsedProject:
+    workspace = load_workspace(REPOSITORY / "sot.toml", env={})
+    return read_project(workspace.project("demo"))
+
+
+def test_every_entry_is_found(example: ParsedProject) -> None:
+    assert example.parsed == {"build_history": 12, "architecture_decisions": 8, "debug_log": 8}
+
+
+def test_nothing_is_wrong_in_it(example: ParsedProject) -> None:
+    assert example.problems == ()
+
+
+def test_it_holds_an_entry_that_stands_in_the_index_alone(example: ParsedProject) -> None:
+    entry = next(record for record in example.records if record.key.entry_id == "BUILD-004")
+
+    assert "mounting template" in entry.content
+
+
+def test_it_holds_a_dotted_id_beside_the_plain_one(example: ParsedProject) -> None:
+    ids = {record.key.entry_id for record in example.records}
+
+    assert {"BUILD-007", "BUILD-007.1"} <= ids
