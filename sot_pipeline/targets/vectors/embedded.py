@@ -154,10 +154,15 @@ def _open_to_write(versions: Versions, pointer: Pointer) -> Iterator[EmbeddedCol
 
 @contextmanager
 def _closing(collection: EmbeddedCollection, versions: Versions, pointer: Pointer) -> Iterator[None]:
-    """Close at the end of the block, and seal the shard where everything in it is known to be right."""
+    """Close at the end of the block, and seal the shard where everything in it is known to be right.
+
+    One that could be loaded but not read is pointed away from, so that the next write starts anew.
+    """
     try:
         yield
     finally:
         points = collection.close()
-        if points is not None:
+        if collection.is_damaged:
+            versions.point_to(replace(pointer, version=0, seal="", points=0))
+        elif points is not None:
             versions.point_to(replace(pointer, seal=seal_of(versions.shard(pointer.version)), points=points))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -219,12 +219,21 @@ class EmbeddedCollection:
         """Flush and close; the number of points where all are known to be right, else None."""
         if self._shard is None:
             return None
+        if self._damage:
+            with suppress(ShardDamaged), engine_errors(self._folder):
+                self._shard.close()
+            return None
         with engine_errors(self._folder):
             if self._changed:
                 self._shard.flush()
             points = self.count()
             self._shard.close()
         return points if self._suspects == set() else None
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether reading found that the engine cannot use the shard."""
+        return self._damage is not None
 
     def _changing(self) -> EdgeShard:
         if self._shard is None:
