@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
-
-from httpx import Request, Response, Timeout
+from typing import TYPE_CHECKING, TypeVar
 
 from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.runtime.deadline import Deadline
+
+if TYPE_CHECKING:
+    from httpx import Request, Response
 
 # Longest time for one request: a batch of points with `wait` on a busy server takes seconds.
 REQUEST_SECONDS = 30.0
@@ -34,6 +35,8 @@ class Attempts:
 
     def bound(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Middleware of the client: no request outlasts the deadline of the call it belongs to."""
+        from httpx import Timeout
+
         request.extensions["timeout"] = Timeout(self._seconds).as_dict()
         return send(request)
 

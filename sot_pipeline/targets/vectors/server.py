@@ -136,18 +136,24 @@ class ServerStore:
             if name in self._names(deadline):
                 raise self._foreign(name, "is a collection and not our alias")
             return None
+        live = self._described(version, deadline)
+        if live is None:
+            raise self._foreign(name, f"points to '{version}', which does not say what it was built with")
+        return live
+
+    def _described(self, version: str, deadline: Deadline) -> _Live | None:
         from qdrant_client import models
 
         config = self._attempts.run(deadline, lambda: self._client.get_collection(version)).config
         model = (config.metadata or {}).get(_MODEL)
         vectors = config.params.vectors
         if not isinstance(model, str) or not isinstance(vectors, models.VectorParams):
-            raise self._foreign(name, f"points to '{version}', which does not say what it was built with")
+            return None
         return _Live(version, model, vectors.size)
 
     def _foreign(self, name: str, what: str) -> VectorStoreUnavailable:
         return VectorStoreUnavailable(
-            f"'{name}' on Qdrant at {self._where} {what}: another program (or a Qdrant before 1.16) made it.",
+            f"'{name}' on Qdrant at {self._where} {what}: another program made it.",
             remedy="Delete or rename it there, then run the same command again.",
         )
 
@@ -166,6 +172,12 @@ class ServerStore:
             ),
             attempts=1,
         )
+        if self._described(version, deadline) is None:
+            self._drop(version, deadline)
+            raise VectorStoreUnavailable(
+                f"Qdrant at {self._where} keeps no collection metadata, so it is older than 1.16.",
+                remedy="Upgrade the server, or name a path to use the embedded engine.",
+            )
         for field in INDEXED_FIELDS:
             self._attempts.run(
                 deadline,
@@ -188,16 +200,15 @@ class ServerStore:
         for number in _version_numbers(name, self._names(deadline)):
             version = f"{name}_v{number}"
             if version != keep:
-                self._attempts.run(
-                    deadline,
-                    partial(self._client.delete_collection, version),
-                )
+                self._drop(version, deadline)
 
     def _drop_unless_live(self, name: str, version: str, deadline: Deadline) -> None:
         """An answer may be lost after the alias moved, so the server is asked before anything goes."""
-        live = self._aliases(deadline).get(name)
-        if live != version:
-            self._attempts.run(deadline, lambda: self._client.delete_collection(version))
+        if self._aliases(deadline).get(name) != version:
+            self._drop(version, deadline)
+
+    def _drop(self, version: str, deadline: Deadline) -> None:
+        self._attempts.run(deadline, lambda: self._client.delete_collection(version))
 
 
 def _version_numbers(name: str, names: list[str]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def vectors_for(found: Sequence[Point]) -> Vectors:
     """A unit vector for each point, made from its text."""
     rows = [np.random.default_rng(list(point.text.encode())).standard_normal(DIMENSION) for point in found]
     stacked = np.array(rows).reshape(len(rows), DIMENSION)
-    return (stacked / np.linalg.norm(stacked, axis=1, keepdims=True)).astype(np.float32)
+    vectors: Vectors = (stacked / np.linalg.norm(stacked, axis=1, keepdims=True)).astype(np.float32)
+    return vectors
 
 
 def wanted(found: Sequence[Point]) -> dict[str, str]:
@@ -68,10 +70,10 @@ class Rig:
     """A store, and a way past it: what somebody else does to the live version behind our back."""
 
     store: VectorStore
-    alter_payload: Callable[[str, dict[str, object]], None]
-    alter_vector: Callable[[str, list[float]], None]
-    remove: Callable[[str], None]
-    add: Callable[[str, list[float], dict[str, object]], None]
+    alter_payload: Callable[[str, dict[str, object]], object]
+    alter_vector: Callable[[str, list[float]], object]
+    remove: Callable[[str], object]
+    add: Callable[[str, list[float], dict[str, object]], object]
 
 
 def engine_rig(store: VectorStore, update: Callable[[engine.UpdateOperation], None]) -> Rig:
@@ -108,11 +110,11 @@ def local_rig(client: QdrantClient) -> Rig:
     name = f"{PROJECT}_sot_docs"
     return Rig(
         ServerStore("http://local.invalid", connect=lambda: client),
-        lambda key, fields: client.set_payload(name, fields, points=[point_id(key)]) and None,
+        lambda key, fields: client.set_payload(name, fields, points=[point_id(key)]),
         lambda key, vector: (
             client.update_vectors(name, [models.PointVectors(id=point_id(key), vector=vector)]) and None
         ),
-        lambda key: client.delete(name, models.PointIdsList(points=[point_id(key)])) and None,
+        lambda key: client.delete(name, models.PointIdsList(points=[point_id(key)])),
         lambda id_, vector, fields: (
             client.upsert(name, [models.PointStruct(id=id_, vector=vector, payload=fields)]) and None
         ),
@@ -137,7 +139,10 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
             )
     else:
         client = QdrantClient(":memory:")
-        yield local_rig(client)
+        with warnings.catch_warnings():
+            # It says that payload indexes and search parameters do nothing there.
+            warnings.simplefilter("ignore", UserWarning)
+            yield local_rig(client)
         client.close()
 
 
