@@ -1,7 +1,7 @@
-"""The asset checks of group `ledgers`: what the parser found, and whether the targets agree.
+"""The asset checks of group `ledgers`: what the parser finds, and whether the targets agree.
 
-Checks of `parsed_ledgers` judge its snapshot; the others read target and files again. Each runs
-for one project, the partition of its run.
+Every check reads files and targets as they are now, for the project of its run's partition. How
+a disagreement is found out is `sot_pipeline.verify`.
 """
 
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
@@ -11,13 +11,13 @@ from functools import partial
 
 import dagster as dg
 
+from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.orchestration.assets import has_readme, has_vectors
-from sot_pipeline.orchestration.metadata import count_table, disagreement_metadata, problem_table
-from sot_pipeline.orchestration.snapshots import LedgerSnapshot
-from sot_pipeline.orchestration.steps import RETRIES, reading, verified
-from sot_pipeline.outcome import Disagreement, Mode
-from sot_pipeline.plan import Problem, Severity
-from sot_pipeline.workspace import Workspace
+from sot_pipeline.orchestration.metadata import cross_counts, disagreement_metadata, problem_table
+from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading, verified
+from sot_pipeline.outcome import Disagreement, Mode, ProjectAgreement
+from sot_pipeline.plan import Problem
+from sot_pipeline.workspace import Project, Workspace
 
 ENTRIES_PARSE = "entries_parse"
 PARSER_CHECKS = {
@@ -31,11 +31,12 @@ PARSER_CHECKS = {
 
 
 def parser_checks(
-    context: dg.AssetCheckExecutionContext, parsed_ledgers: LedgerSnapshot
+    context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.AssetCheckResult]:
-    """What the parser said of the ledgers that were read last."""
+    """What the parser says of the ledgers."""
+    problems = [problem for project in _projects(context, workspace) for problem in read_project(project).problems]
     for key in sorted(context.op_execution_context.selected_asset_check_keys, key=str):
-        found = [problem for problem in parsed_ledgers.problems if _check_of(problem) == key.name]
+        found = [problem for problem in problems if _check_of(problem) == key.name]
         yield dg.AssetCheckResult(
             passed=not found,
             asset_key=key.asset_key,
@@ -50,29 +51,31 @@ def _check_of(problem: Problem) -> str:
 
 
 def _severity(problems: Iterable[Problem]) -> dg.AssetCheckSeverity:
-    worst = any(problem.severity is Severity.ERROR for problem in problems)
-    return dg.AssetCheckSeverity.ERROR if worst else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckSeverity.ERROR if errors_in(problems) else dg.AssetCheckSeverity.WARN
 
 
 def db_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """Rows and full-text index hold the ledgers' entries: same keys, same hashes, hashed anew."""
-    found = verified(workspace, project_of(context), Mode.DB_ONLY)
-    both = Disagreement(
-        missing=found.database.missing + found.full_text.missing,
-        extra=found.database.extra + found.full_text.extra,
-        stale=found.database.stale + found.full_text.stale,
-    )
-    return _agreement(both, found.problems)
+    found = verified(workspace, _projects(context, workspace), Mode.DB_ONLY)
+    return _agreement(found, [target for project in found for target in (project.database, project.full_text)])
 
 
 def vectors_match_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The collection holds one right point for each chunk of an entry, and no other."""
-    found = verified(workspace, project_of(context), Mode.FULL)
-    return _agreement(found.vectors or Disagreement(), found.problems)
+    found = verified(workspace, _projects(context, workspace), Mode.FULL)
+    return _agreement(found, [project.vectors for project in found if project.vectors])
+
+
+def _agreement(projects: Iterable[ProjectAgreement], targets: Sequence[Disagreement]) -> dg.AssetCheckResult:
+    metadata = disagreement_metadata(targets)
+    broken = errors_in(problem for project in projects for problem in project.problems)
+    if broken:
+        metadata["problems"] = problem_table(broken)
+    return dg.AssetCheckResult(passed=all(target.agrees for target in targets) and not broken, metadata=metadata)
 
 
 def embedding_dimension(
@@ -81,12 +84,16 @@ def embedding_dimension(
     """The collection was built with the model and dimension of the configured embedder."""
     with reading(workspace, (), Mode.QDRANT_ONLY) as session:
         store, embedder = session.require_vectors()
-        live = store.info(project_of(context), session.deadline)
+        live = [store.info(project.id, session.deadline) for project in _projects(context, workspace)]
     configured = (embedder.model, embedder.dimension)
-    built = (live.model, live.dimension) if live else None
+    others = [info for info in live if info and (info.model, info.dimension) != configured]
     return dg.AssetCheckResult(
-        passed=built in {None, configured},
-        metadata={"model": embedder.model, "dimension": embedder.dimension, "collection_built_with": str(built)},
+        passed=not others,
+        metadata={
+            "model": embedder.model,
+            "dimension": embedder.dimension,
+            **{info.name: f"built with {info.model}, {info.dimension} dimensions" for info in others},
+        },
     )
 
 
@@ -94,8 +101,9 @@ def readme_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The README's summary states what the ledgers hold."""
-    found = verified(workspace, project_of(context), Mode.DB_ONLY)
-    return dg.AssetCheckResult(passed=not found.readme_stale)
+    found = verified(workspace, _projects(context, workspace), Mode.DB_ONLY)
+    stale = [project.project_id for project in found if project.readme_stale]
+    return dg.AssetCheckResult(passed=not stale, metadata={"stale": ", ".join(stale)} if stale else {})
 
 
 def all_targets_agree(
@@ -103,23 +111,14 @@ def all_targets_agree(
 ) -> dg.AssetCheckResult:
     """Files, rows, points and README tell the same story; with the number of entries in each."""
     mode = Mode.FULL if has_vectors(workspace) else Mode.DB_ONLY
-    found = verified(workspace, project_of(context), mode)
-    return dg.AssetCheckResult(passed=found.agree, metadata={"entries": count_table(found.counts)})
+    found = verified(workspace, _projects(context, workspace), mode)
+    return dg.AssetCheckResult(passed=all(project.agree for project in found), metadata=cross_counts(found))
 
 
-def _agreement(found: Disagreement, problems: Sequence[Problem]) -> dg.AssetCheckResult:
-    metadata = disagreement_metadata(found)
-    broken = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if broken:
-        metadata["problems"] = problem_table(broken)
-    return dg.AssetCheckResult(passed=found.agrees and not broken, metadata=metadata)
-
-
-def project_of(context: dg.AssetCheckExecutionContext) -> str:
-    """The project a check runs for. Raises dagster.Failure where its run has no partition."""
-    if not context.op_execution_context.has_partition_key:
-        raise dg.Failure("A check looks at one project: launch it for a partition.", allow_retries=False)
-    return context.op_execution_context.partition_key
+def _projects(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> tuple[Project, ...]:
+    """The project of the run's partition; all of them where the UI's "Execute all" names none."""
+    op = context.op_execution_context
+    return workspace.select((op.partition_key,) if op.has_partition_key else ())
 
 
 def ledger_checks(workspace: Workspace, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
@@ -130,9 +129,11 @@ def ledger_checks(workspace: Workspace, partitions: dg.PartitionsDefinition[str]
         )
         for name, text in PARSER_CHECKS.items()
     ]
-    parser = dg.multi_asset_check(specs=specs, can_subset=True, ins={"parsed_ledgers": dg.AssetIn("parsed_ledgers")})
     check = partial(dg.asset_check, partitions_def=partitions, retry_policy=RETRIES)
-    checks = [parser(parser_checks), check(asset="db_rows", blocking=True)(db_matches_ledgers)]
+    checks = [
+        dg.multi_asset_check(specs=specs, can_subset=True)(parser_checks),
+        check(asset="db_rows", blocking=True)(db_matches_ledgers),
+    ]
     others: list[str] = []
     if has_vectors(workspace):
         others.append("vector_points")

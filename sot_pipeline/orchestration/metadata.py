@@ -6,7 +6,7 @@ first sync of 100,000 entries does not put them all into the event log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeAlias
@@ -16,7 +16,14 @@ import dagster as dg
 from sot_pipeline.ledgers.project import ParsedProject
 from sot_pipeline.orchestration.escape import escape_markdown
 from sot_pipeline.orchestration.plot import growth, growth_plot
-from sot_pipeline.outcome import Change, Disagreement, ReadmeOutcome, RowsOutcome, VectorsOutcome
+from sot_pipeline.outcome import (
+    Change,
+    Disagreement,
+    ProjectAgreement,
+    ReadmeOutcome,
+    RowsOutcome,
+    VectorsOutcome,
+)
 from sot_pipeline.plan import Problem
 from sot_pipeline.targets.database.tables import sot_entries
 
@@ -61,26 +68,26 @@ def of_rows(parsed: ParsedProject, rows: RowsOutcome) -> Metadata:
     """What was written to `sot_entries`, and how the ledgers grew."""
     plot = growth_plot(growth(parsed.records))
     return {
+        "changes": change_table(rows.changes),
+        **_problems(rows.problems),
+        **rows.counts._asdict(),
+        **({"growth": dg.MetadataValue.md(plot)} if plot else {}),
         "dagster/row_count": len(parsed.records),
         "dagster/table_name": sot_entries.name,
         "dagster/column_schema": dg.MetadataValue.table_schema(rows_schema()),
-        **rows.counts._asdict(),
-        "changes": change_table(rows.changes),
-        **({"growth": dg.MetadataValue.md(plot)} if plot else {}),
-        **_problems(rows.problems),
     }
 
 
 def of_points(parsed: ParsedProject, points: VectorsOutcome) -> Metadata:
     """What was written to the collection, and how many texts that took."""
     return {
-        "dagster/row_count": points.counts.inserted + points.counts.updated + points.counts.unchanged,
-        "dagster/table_name": parsed.project.collection,
+        "changes": change_table(points.changes),
+        **_problems(points.problems),
         **points.counts._asdict(),
         "embedded": points.embedded,
         "cached": points.cached,
-        "changes": change_table(points.changes),
-        **_problems(points.problems),
+        "dagster/row_count": points.counts.inserted + points.counts.updated + points.counts.unchanged,
+        "dagster/table_name": parsed.project.collection,
     }
 
 
@@ -113,18 +120,28 @@ def problem_table(problems: Sequence[Problem]) -> dg.MetadataValue:
     return _table(("severity", "check", "where", "what"), rows, total=len(problems))
 
 
-def count_table(counts: Mapping[str, Mapping[str, int]]) -> dg.MetadataValue:
-    """The cross-count table: one line a ledger, one column a target."""
-    targets = list(dict.fromkeys(target for found in counts.values() for target in found))
-    rows = (
-        (file_type, *(str(found.get(target, "")) for target in targets)) for file_type, found in sorted(counts.items())
-    )
-    return _table(("ledger", *targets), rows, total=len(counts))
+def cross_counts(projects: Sequence[ProjectAgreement]) -> Metadata:
+    """Entries in all files, rows and points as numbers, and the cross-count table by ledger."""
+    ledgers = [
+        (project.project_id, file_type, counts)
+        for project in projects
+        for file_type, counts in sorted(project.counts.items())
+    ]
+    targets = list(dict.fromkeys(target for _, _, counts in ledgers for target in counts))
+    rows = ((project, kind, *(str(counts.get(target, "")) for target in targets)) for project, kind, counts in ledgers)
+    return {
+        **{target: sum(counts.get(target, 0) for _, _, counts in ledgers) for target in targets},
+        "entries": _table(("project", "ledger", *targets), rows, total=len(ledgers)),
+    }
 
 
-def disagreement_metadata(found: Disagreement) -> Metadata:
+def disagreement_metadata(targets: Sequence[Disagreement]) -> Metadata:
     """How many keys are missing, extra or stale, and the first of each by name."""
-    named = {"missing": found.missing, "extra": found.extra, "stale": found.stale}
+    named = {
+        "missing": [key for target in targets for key in target.missing],
+        "extra": [key for target in targets for key in target.extra],
+        "stale": [key for target in targets for key in target.stale],
+    }
     metadata: Metadata = {name: len(keys) for name, keys in named.items()}
     rows = [(name, key) for name, keys in named.items() for key in keys[:KEYS_SHOWN]]
     if rows:

@@ -41,7 +41,7 @@ def ledger_file_sensor(context: dg.SensorEvaluationContext, workspace: dg.Resour
         return dg.SensorResult(skip_reason=f"None of {files} ledgers changed.", cursor=encode(after))
     return dg.SensorResult(
         run_requests=[_request(name, before.get(name), after[name]) for name in changed],
-        asset_events=[_observed(name, after[name]) for name in changed],
+        asset_events=[_reported(name, after[name]) for name in changed],
         cursor=encode(after),
     )
 
@@ -56,8 +56,11 @@ def _request(project_id: str, before: ProjectState | None, after: ProjectState) 
     )
 
 
-def _observed(project_id: str, state: ProjectState) -> dg.AssetObservation:
-    return dg.AssetObservation(
+def _reported(project_id: str, state: ProjectState) -> dg.AssetMaterialization:
+    """The files' new hash. Not an observation: Dagster follows the data version of a partition
+    downstream only through materializations, also of assets that it does not make itself.
+    """
+    return dg.AssetMaterialization(
         LEDGER_FILES,
         partition=project_id,
         tags={DATA_VERSION_TAG: state.hash},

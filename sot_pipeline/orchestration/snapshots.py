@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from sot_pipeline.ledgers.project import ParsedProject
-from sot_pipeline.plan import Json, Problem, Severity, hash_text
+from sot_pipeline.plan import hash_text
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -26,19 +26,17 @@ SNAPSHOT_VERSION = 1
 class LedgerSnapshot:
     """The ledgers of one project at one moment.
 
-    `files_hash` covers the bytes of every ledger; `entries` is file_type → entry id → content
-    hash; `problems` are what the parser found.
+    `files_hash` covers the bytes of every ledger; `entries` is file_type → entry id → content hash.
     """
 
     project_id: str
     files_hash: str
     entries: Mapping[str, Mapping[str, str]]
-    problems: tuple[Problem, ...]
 
 
 def snapshot_of(parsed: ParsedProject) -> LedgerSnapshot:
     """The snapshot of ledgers that were just read."""
-    return LedgerSnapshot(parsed.project.id, parsed.hash, _entries(parsed), parsed.problems)
+    return LedgerSnapshot(parsed.project.id, parsed.hash, _entries(parsed))
 
 
 def entries_hash(parsed: ParsedProject) -> str:
@@ -55,18 +53,7 @@ def _entries(parsed: ParsedProject) -> dict[str, dict[str, str]]:
 
 def to_json(snapshot: LedgerSnapshot) -> str:
     """The snapshot as one JSON document."""
-    problems: list[Json] = [
-        {"check": p.check, "severity": p.severity.value, "path": p.path, "line": p.line, "message": p.message}
-        for p in snapshot.problems
-    ]
-    document = {
-        "version": SNAPSHOT_VERSION,
-        "project_id": snapshot.project_id,
-        "files_hash": snapshot.files_hash,
-        "entries": snapshot.entries,
-        "problems": problems,
-    }
-    return json.dumps(document, ensure_ascii=False, indent=1)
+    return json.dumps({"version": SNAPSHOT_VERSION, **asdict(snapshot)}, ensure_ascii=False, indent=1)
 
 
 def from_json(text: str) -> LedgerSnapshot:
@@ -75,11 +62,7 @@ def from_json(text: str) -> LedgerSnapshot:
         document = json.loads(text)
         if document["version"] != SNAPSHOT_VERSION:
             raise ValueError(f"version {document['version']} instead of {SNAPSHOT_VERSION}")
-        problems = tuple(
-            Problem(p["check"], Severity(p["severity"]), p["path"], p["line"], p["message"])
-            for p in document["problems"]
-        )
-        return LedgerSnapshot(document["project_id"], document["files_hash"], document["entries"], problems)
+        return LedgerSnapshot(document["project_id"], document["files_hash"], document["entries"])
     except (ValueError, KeyError, TypeError) as error:
         raise dg.Failure(f"The snapshot cannot be read ({error}). Materialize parsed_ledgers again.") from None
 

@@ -100,11 +100,10 @@ def reading(workspace: Workspace, projects: tuple[Project, ...], mode: Mode) -> 
         yield session
 
 
-def verified(workspace: Workspace, project_id: str, mode: Mode) -> ProjectAgreement:
+def verified(workspace: Workspace, projects: tuple[Project, ...], mode: Mode) -> list[ProjectAgreement]:
     """Read the targets of `mode` again and compare them with the files as they are now."""
-    project = workspace.project(project_id)
-    with reading(workspace, (project,), mode) as session:
-        return verify_project(session, read_project(project))
+    with reading(workspace, projects, mode) as session:
+        return [verify_project(session, read_project(project)) for project in projects]
 
 
 def read_current(context: dg.AssetExecutionContext, workspace: Workspace, snapshot: LedgerSnapshot) -> ParsedProject:
@@ -116,6 +115,11 @@ def read_current(context: dg.AssetExecutionContext, workspace: Workspace, snapsh
     if parsed.hash != snapshot.files_hash:
         context.log.warning("The ledgers changed after they were parsed; this step writes what they hold now.")
     return parsed
+
+
+def errors_in(problems: Iterable[Problem]) -> list[Problem]:
+    """Those of severity error."""
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
 def log_problems(context: dg.AssetExecutionContext, problems: Iterable[Problem]) -> None:

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sot_pipeline.errors import UsageError
+from sot_pipeline.errors import ConfigError, UsageError
 from sot_pipeline.workspace import Workspace
 
 POLL_SECONDS = 0.2
@@ -56,13 +57,34 @@ def dagster_services(workspace: Workspace, *, port: int) -> tuple[Service, ...]:
 
 
 def dagster_home(workspace: Workspace) -> Path:
-    """Dagster's own folder, `.sot/dagster`, with the workspace's `dagster.yaml` copied into it."""
+    """Dagster's own folder, `.sot/dagster`, with the workspace's `dagster.yaml` copied into it.
+
+    Raises ConfigError where Dagster does not accept that file.
+    """
     home = workspace.folder / ".sot" / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     settings = workspace.folder / "dagster.yaml"
     if settings.is_file():
         shutil.copyfile(settings, home / "dagster.yaml")
+    _make_tables(home)
     return home
+
+
+def _make_tables(home: Path) -> None:
+    """Let one process make Dagster's tables: two that start at once trip over each other's."""
+    made = home / "tables-made"
+    if made.exists():
+        return
+    command = (str(Path(sys.executable).with_name("dagster")), "instance", "info")
+    done = subprocess.run(  # noqa: S603  # our own command, no shell
+        command, env={**os.environ, "DAGSTER_HOME": str(home)}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ConfigError(
+            f"Dagster cannot use its folder {home}: {done.stderr.strip()[-500:]}",
+            remedy="Mend dagster.yaml, or compare it with the one that 'sot init' writes.",
+        )
+    made.touch()
 
 
 def _require_free(port: int) -> None:
@@ -121,3 +143,5 @@ def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # code servers and runs it leaves behind
