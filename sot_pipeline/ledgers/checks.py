@@ -1,0 +1,122 @@
+"""What is wrong with a ledger that could be read, as problems. One function a check, named as it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sot_pipeline.ledgers.entries import Definition
+from sot_pipeline.ledgers.index import IndexRow
+from sot_pipeline.ledgers.meta import count_definitions, drift
+from sot_pipeline.ledgers.scan import Hidden, Scan
+from sot_pipeline.plan import Problem, Severity
+from sot_pipeline.workspace import LedgerSpec
+
+IDS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the parser saw, for the checks to judge. `text` has line feeds alone."""
+
+    text: bytes
+    scan: Scan
+    definitions: Mapping[str, Definition]
+    index_line: int | None
+    index_rows: Sequence[IndexRow]
+    stray_rows: Sequence[IndexRow]
+    line_of: Callable[[int], int]
+
+
+def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
+    """Every problem of the file, check by check; all are warnings, since the file could be read."""
+    checks = (
+        entries_parse,
+        ids_unique,
+        index_matches_sections,
+        stray_index_rows,
+        fences_balanced,
+        meta_matches_content,
+    )
+    for check in checks:
+        for line, message in check(findings, spec):
+            yield Problem(check.__name__, Severity.WARNING, spec.path, line, message)
+
+
+def entries_parse(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """A ledger should hold entries."""
+    if not findings.definitions:
+        yield (
+            None,
+            f"No entry found: neither a row under '## INDEX' nor a heading such as "
+            f"'### {spec.prefix}-1 | 2026-01-31 | Title'. Add one, or mend 'prefix' in sot.toml.",
+        )
+
+
+def ids_unique(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """One id should have one section."""
+    for entry_id, definition in findings.definitions.items():
+        if len(definition.sections) > 1:
+            lines = [findings.line_of(section.start) for section in definition.sections]
+            places = ", ".join(map(str, lines))
+            yield lines[1], f"{entry_id} has {len(lines)} sections (lines {places}), kept as one entry. Renumber one."
+
+
+def index_matches_sections(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """Every row should have an id, and index and sections should define the same entries."""
+    for row in findings.index_rows:
+        if row.entry_id is None:
+            text = next((cell for cell in row.cells.values() if cell), "")
+            yield row.line, f"This row has no id ('{_short(text)} …'), so it is no entry. Give it a {spec.prefix}-n."
+    rows_only = [entry_id for entry_id, one in findings.definitions.items() if one.rows and not one.sections]
+    sections_only = [entry_id for entry_id, one in findings.definitions.items() if one.sections and not one.rows]
+    if findings.index_line is None:
+        if sections_only:
+            yield None, "There is no '## INDEX' heading; entries come from sections alone. Add an index."
+        return
+    if rows_only:
+        yield findings.index_line, f"{_ids(rows_only)} in the index only; their text is the row's summary."
+    if sections_only:
+        yield findings.index_line, f"{_ids(sections_only)} in sections only. Add a row to the index."
+
+
+def stray_index_rows(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """Rows of the index should stand in the index."""
+    for row in findings.stray_rows:
+        yield row.line, f"A row of the index for {row.entry_id} stands outside it. Move it under '## INDEX'."
+
+
+def fences_balanced(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """Every code fence should be closed."""
+    for span in findings.scan.orphans:
+        end = findings.line_of(span.end)
+        yield (
+            findings.line_of(span.start),
+            f"This code fence is not closed; taken as closed before line {end}. Close it.",
+        )
+    for span in findings.scan.hidden:
+        if span.kind is Hidden.FENCE and not span.closed and span not in findings.scan.orphans:
+            yield findings.line_of(span.start), "This code fence is never closed: all text after it is code. Close it."
+        elif span.kind is Hidden.COMMENT and not span.closed:
+            yield findings.line_of(span.start), "This comment is never closed: all text after it is hidden. Add '-->'."
+
+
+def meta_matches_content(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+    """META and summary should state what the file holds."""
+    for stated in drift(findings.text, count_definitions(findings.definitions)):
+        yield (
+            findings.line_of(stated.start),
+            f"'{stated.label}' says {stated.number}, but the file defines {stated.truth}. "
+            "Run 'sot ledgers refresh --execute'.",
+        )
+
+
+def _ids(entry_ids: Sequence[str]) -> str:
+    shown = ", ".join(entry_ids[:IDS_SHOWN])
+    more = f" and {len(entry_ids) - IDS_SHOWN} more" if len(entry_ids) > IDS_SHOWN else ""
+    verb = "stands" if len(entry_ids) == 1 else "stand"
+    return f"{shown}{more} {verb}"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:40]

@@ -1,0 +1,106 @@
+"""What the heading of an entry says: id, qualifier, date, phase, title and state. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sot_pipeline.ledgers.inline import plain
+from sot_pipeline.ledgers.words import cut_tails, date_alone, id_at_start, is_severity, is_state, mask_code
+
+_LEADING = re.compile(r"\s*(\||:|[-–—](?=\s))\s*")
+_BAR_OR_COLON = re.compile(r"\s*(?:\s\|\s|\|\s|\s\||:(?=\s|\Z))\s*")
+_BAR = re.compile(r"\s+\|\s+|\s+\|\Z")  # `bool|None` is no border of cells
+_DATED = re.compile(r"\|\s*(?=\d{4}-\d{2}-\d{2})")
+# A phase is a label. A longer first cell is taken for a title that holds a bare `|`.
+PHASE_MAX_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EntryHeading:
+    """The parts of an entry's heading; what it does not say is None, a missing title is empty."""
+
+    entry_id: str
+    title: str
+    date: str | None = None
+    phase: str | None = None
+    severity: str | None = None
+    status: str | None = None
+
+
+def parse_heading(text: str, prefix: str) -> EntryHeading | None:
+    """The heading's parts, or None where `text` does not start with an id of this prefix."""
+    match = id_at_start(prefix).match(text)
+    if match is None:
+        return None
+    qualifier, cells = _split(text[match.end() :])
+    date = date_alone(cells[0]) if cells else None
+    labels = _Labels()
+    cells = labels.take(cells[1:] if date else cells)
+    title, tail, tail_date = cut_tails(" | ".join(cells))
+    phases = [part for part in (plain(qualifier), labels.phase) if part]
+    return EntryHeading(
+        entry_id=match["id"],
+        title=plain(title),
+        date=date or tail_date,
+        phase=" | ".join(phases) or None,
+        severity=labels.severity,
+        status=labels.status or tail,
+    )
+
+
+@dataclass
+class _Labels:
+    """The cells between date and title: at most one of each kind, in any order."""
+
+    phase: str | None = None
+    severity: str | None = None
+    status: str | None = None
+
+    def take(self, cells: list[str]) -> list[str]:
+        """Take labels off the front of `cells`; what is left is the title."""
+        while len(cells) > 1 and self._accept(plain(cells[0])):
+            cells = cells[1:]
+        return cells
+
+    def _accept(self, label: str) -> bool:
+        if not label:
+            return True
+        if is_severity(label) and self.severity is None:
+            self.severity = label
+        elif is_state(label) and self.status is None:
+            self.status = label
+        elif self.phase is None and len(label) <= PHASE_MAX_CHARS:
+            self.phase = label
+        else:
+            return False
+        return True
+
+
+def _split(rest: str) -> tuple[str, list[str]]:
+    """What stands between id and title (`Phase A P11`, `Follow-up`), and the cells after it."""
+    rest = rest.strip()
+    masked = mask_code(rest)
+    qualifier = ""
+    leading = _LEADING.match(masked)
+    dated = _DATED.search(masked)
+    if leading:
+        mark, start = leading[1], leading.end()
+    elif dated:  # also `ID Phase A: P11 | 2026-01-01 | …`
+        qualifier, mark, start = rest[: dated.start()].strip(), "|", dated.end()
+    elif border := _BAR_OR_COLON.search(masked):
+        qualifier, mark, start = rest[: border.start()].strip(), border[0].strip(), border.end()
+    else:
+        return "", [rest] if rest else []
+    if mark != "|":
+        return qualifier, [rest[start:]]
+    return qualifier, _cells(rest[start:], masked[start:])
+
+
+def _cells(text: str, masked: str) -> list[str]:
+    cells = []
+    start = 0
+    for border in _BAR.finditer(masked):
+        cells.append(text[start : border.start()].strip())
+        start = border.end()
+    return [*cells, text[start:].strip()]

@@ -1,0 +1,204 @@
+"""The rows of a ledger's INDEX, as they really are: no valid tables.
+
+Bare pipes in cells, two rows on a line, no closing pipe, columns in any order and of any name:
+rows are cut by the cells that hold ids and dates. Which rows count is decided in `parse.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sot_pipeline.ledgers.words import date_alone, id_at_start, mask_code
+
+_BORDER = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+_SUMMARY_NAMES = ("summary", "decision", "title", "description", "what", "subject")
+_DATE_NAMES = ("timestamp", "date", "time", "when")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of an index: their names, and which hold id, date and summary (None: no such column)."""
+
+    names: tuple[str, ...]
+    id: int
+    date: int | None
+    summary: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One row: its id (None where it has none), its line in the file, and its cells by column name."""
+
+    entry_id: str | None
+    line: int
+    cells: Mapping[str, str]
+    summary: str
+
+    def cell(self, *words: str) -> str:
+        """The first cell whose column's name contains one of `words`; empty where there is none."""
+        return next((text for name, text in self.cells.items() if any(word in name.lower() for word in words)), "")
+
+
+def default_columns(prefix: str) -> Columns:
+    """The columns of a row that stands in no index."""
+    return Columns(("Timestamp", f"{prefix}-ID", "Phase", "Summary", "Notes"), id=1, date=0, summary=3)
+
+
+def read_index(lines: Sequence[tuple[int, str]], prefix: str) -> tuple[Columns | None, list[IndexRow]]:
+    """Columns and rows of the table in `lines` (number, text); no columns where no cell holds an id.
+
+    The table's header and its line of dashes are no rows.
+    """
+    columns = find_columns([text for _, text in lines], prefix)
+    if columns is None:
+        return None, []
+    header = next((number - 1 for number, text in lines if is_rule(text)), None)
+    rows: list[IndexRow] = []
+    for number, text in lines:
+        if number != header and not is_rule(text):
+            rows += rows_of_line(text, number, columns, prefix)
+    return columns, [row for row in rows if row.entry_id or not _is_header(row)]
+
+
+def _is_header(row: IndexRow) -> bool:
+    """A header without a line of dashes under it: its cells are the names of the columns."""
+    return all(text in ("", name) for name, text in row.cells.items())
+
+
+def split_cells(line: str) -> list[str]:
+    """The raw cells of a table line: cut at every unescaped pipe, outer pipes dropped."""
+    text = line.strip()
+    cells = _BORDER.split(text)
+    if text.startswith("|"):
+        cells = cells[1:]
+    if len(cells) > 1 and not cells[-1].strip() and text.endswith("|"):
+        cells = cells[:-1]
+    return cells
+
+
+def is_rule(line: str) -> bool:
+    """True for the line of dashes under a table's header."""
+    return "-" in line and bool(_RULE.fullmatch(line))
+
+
+# Enough rows to tell which column is which.
+_SAMPLE_ROWS = 200
+
+
+def find_columns(lines: Sequence[str], prefix: str) -> Columns | None:
+    """Columns of the table in `lines`; None where no cell holds an id of this prefix.
+
+    The id column is the one whose cells most often hold an id.
+    """
+    is_id = id_at_start(prefix).match
+    header = _header(lines, prefix)
+    rows = [split_cells(line) for line in lines[:_SAMPLE_ROWS] if not is_rule(line)]
+    at = Counter(index for cells in rows for index, cell in enumerate(cells) if is_id(cell))
+    if not at:
+        return None
+    # Ties go to the column further left: a summary that starts with an id stands right of the id.
+    id_column = min(at, key=lambda index: (-at[index], index))
+    width = max(len(header), id_column + 1) if header else Counter(map(len, rows)).most_common(1)[0][0]
+    names = (*header, *(f"Column {index + 1}" for index in range(len(header), width)))
+    dates = Counter(index for cells in rows for index, cell in enumerate(cells) if date_alone(cell))
+    date_column = dates.most_common(1)[0][0] if dates else _named(names, _DATE_NAMES)
+    return Columns(names, id_column, date_column, _summary_column(names, rows, {id_column, date_column}))
+
+
+def _header(lines: Sequence[str], prefix: str) -> list[str]:
+    """Names of the columns: the cells above the line of dashes, else a first line without an id."""
+    above = next((first for first, second in pairwise(lines[:_SAMPLE_ROWS]) if is_rule(second)), None)
+    if above is None and lines and not any(map(id_at_start(prefix).match, split_cells(lines[0]))):
+        above = lines[0]
+    return _unique(cell.strip(" *_`") for cell in split_cells(above)) if above else []
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return unique
+
+
+def _named(names: Sequence[str], words: Sequence[str]) -> int | None:
+    return next((index for index, name in enumerate(names) if any(word in name.lower() for word in words)), None)
+
+
+def _summary_column(names: Sequence[str], rows: Sequence[Sequence[str]], taken: set[int | None]) -> int:
+    named = _named(names, _SUMMARY_NAMES)
+    if named is not None and named not in taken:
+        return named
+    lengths = Counter(
+        {index: sum(len(cells[index]) for cells in rows if index < len(cells)) for index in range(len(names))}
+    )
+    free = [index for index in range(len(names)) if index not in taken]
+    return max(free, key=lambda index: lengths[index], default=0)
+
+
+def rows_of_line(line: str, number: int, columns: Columns, prefix: str) -> list[IndexRow]:
+    """The rows that stand on one physical line, usually one."""
+    cells = split_cells(line)
+    starts = _row_starts(cells, columns, prefix)
+    ends = [*starts[1:], len(cells)]
+    parts = [cells[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [_row(part, number, columns, prefix) for part in parts]
+
+
+def _row_starts(cells: Sequence[str], columns: Columns, prefix: str) -> list[int]:
+    """Where rows begin in a line's cells: wherever date and id stand as the columns say."""
+    is_id = id_at_start(prefix).match
+    starts = [0]
+    for index, cell in enumerate(cells):
+        start = index - columns.id
+        if start <= starts[-1] or not is_id(cell):
+            continue
+        if columns.date is None:
+            new = start >= starts[-1] + len(columns.names)
+        else:
+            at = start + columns.date
+            new = at < len(cells) and date_alone(cells[at]) is not None and start > starts[-1] + columns.id
+        if new:
+            starts.append(start)
+    return starts
+
+
+def _row(cells: Sequence[str], number: int, columns: Columns, prefix: str) -> IndexRow:
+    fitted = _fit(cells, columns)
+    named = {name: _unescape(cell) for name, cell in zip(columns.names, fitted, strict=False)}
+    found = id_at_start(prefix).match(fitted[columns.id]) if columns.id < len(fitted) else None
+    summary = fitted[columns.summary] if columns.summary < len(fitted) else ""
+    return IndexRow(found["id"] if found else None, number, named, _unescape(summary))
+
+
+def _fit(cells: Sequence[str], columns: Columns) -> list[str]:
+    """As many cells as there are columns: what is over was cut at bare pipes of the summary."""
+    cells = list(cells)
+    width = len(columns.names)
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    if len(cells) > width:
+        whole = _cells_outside_code(cells)
+        cells = whole if len(whole) >= width else cells
+    over = len(cells) - width
+    if over > 0:
+        start = columns.summary
+        cells[start : start + over + 1] = ["|".join(cells[start : start + over + 1])]
+    return cells
+
+
+def _cells_outside_code(cells: Sequence[str]) -> list[str]:
+    text = "|".join(cells)
+    masked = mask_code(text)
+    borders = [match.start() for match in _BORDER.finditer(masked)]
+    return [text[a + 1 : b] for a, b in zip([-1, *borders], [*borders, len(text)], strict=True)]
+
+
+def _unescape(cell: str) -> str:
+    return cell.replace("\\|", "|").strip()

@@ -1,0 +1,112 @@
+"""The vocabulary of ledgers: how ids, dates, states and severities are written. Pure patterns."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+# An id must end where it ends: neither `BUILD-146-P6` nor `BUILD-12a` is BUILD-146 or BUILD-12.
+_ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.\d)"
+_ID_MARKUP = r"[\s*_`~\[]*"
+
+DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_DATE_ALONE = re.compile(rf"[\s*_`~]*({DATE})[\s*_`~]*")
+
+_EMOJI = "✅❌⚠🚧🔄🧭⏳☑✔✓🟢🟡🔴⛔🎉🏁"
+_DONE = r"complete|completed|done|implemented|resolved|fixed|validated|finished|shipped|closed|ok"
+_OPEN = (
+    r"in progress|in-progress|wip|planned|proposed|accepted|rejected|deprecated|superseded|blocked|open|failed"
+    r"|partial|pending|abandoned|reverted|draft"
+)
+_STATE = rf"(?:{_DONE}|{_OPEN})"
+_MARKS = rf"[{_EMOJI}][{_EMOJI}\ufe0f\s]*"
+
+# What may stand at the end of a heading and speaks of the entry's state, not of its subject.
+_TAILS = (
+    re.compile(rf"\s*(?P<state>{_MARKS}(?:(?i:{_STATE})[{_EMOJI}\ufe0f\s]*)?)$"),
+    re.compile(rf"\s*\[(?P<state>\s*(?:{_MARKS}|(?i:{_STATE}))\s*)\]$"),
+    re.compile(
+        rf"\s*\((?P<state>[^()]*(?:[{_EMOJI}]|\b(?:{_DONE.upper()}|{_OPEN.upper()})\b|\b(?i:{_DONE})\b\s*$)[^()]*)\)$"
+    ),
+    re.compile(rf"\s*\((?P<date>{DATE})\)$"),
+)
+_IS_DONE = re.compile(rf"[✅☑✔✓🏁🎉🟢]|\b(?:{_DONE})\b", re.IGNORECASE)
+_IS_OPEN = re.compile(rf"[❌⚠🚧🔄🧭⏳🟡🔴⛔]|\b(?:{_OPEN})\b|\bnot\b|(?<!\d)\d{{1,2}}\s?%", re.IGNORECASE)
+
+SEVERITIES = frozenset(
+    {"critical", "blocker", "high", "major", "medium", "moderate", "minor", "low", "trivial", "info", "none"}
+    | {f"{letter}{number}" for letter in ("p", "s", "sev", "sev-") for number in range(5)}
+)
+_STATE_ALONE = re.compile(rf"[{_EMOJI}\ufe0f\s]*(?i:{_STATE})[{_EMOJI}\ufe0f\s]*")
+
+
+@lru_cache(maxsize=64)
+def id_at_start(prefix: str) -> re.Pattern[str]:
+    """Matches an id of this prefix at the start of a text, markup around it included."""
+    return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-\d+(?:\.\d+)*){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
+
+
+@lru_cache(maxsize=64)
+def id_anywhere(prefix: str) -> re.Pattern[bytes]:
+    """Matches an id of this prefix anywhere in a file."""
+    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-\d+(?:\.\d+)*{_ID_END}".encode())
+
+
+def date_alone(text: str) -> str | None:
+    """The date if `text` is nothing but a valid one (ISO 8601, with or without a time)."""
+    match = _DATE_ALONE.fullmatch(text)
+    return match[1] if match and moment(match[1]) else None
+
+
+def date_in(text: str) -> str | None:
+    """The first valid date in `text`."""
+    return next((match[0] for match in re.finditer(DATE, text) if moment(match[0])), None)
+
+
+def moment(date: str) -> datetime | None:
+    """`date` as a naive datetime in UTC; None where it is no date of the calendar."""
+    try:
+        when = datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+
+
+def is_severity(text: str) -> bool:
+    """True for LOW, High, P1, SEV-2 and the like."""
+    return text.strip(" *_`").lower() in SEVERITIES
+
+
+def is_state(text: str) -> bool:
+    """True where `text` is nothing but a state: `COMPLETE ✅`, `In Progress`."""
+    return bool(_STATE_ALONE.fullmatch(text))
+
+
+def cut_tails(title: str) -> tuple[str, str | None, str | None]:
+    """`title` without what speaks of state and date at its end: (title, state, date)."""
+    states: list[str] = []
+    date: str | None = None
+    while match := next((found for tail in _TAILS if (found := tail.search(title))), None):
+        groups = match.groupdict()
+        if groups.get("date"):
+            if not moment(groups["date"]):
+                break
+            date = date or groups["date"]
+        else:
+            states.append(" ".join(groups["state"].split()))
+        title = title[: match.start()].rstrip()
+    return title, " ".join(reversed(states)) or None, date
+
+
+_CODE_SPAN = re.compile(r"(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)")
+
+
+def mask_code(text: str) -> str:
+    """`text` with its code spans blanked out, character by character, so that marks in them do not count."""
+    return _CODE_SPAN.sub(lambda span: "\0" * len(span[0]), text) if "`" in text else text
+
+
+def is_complete(state: str) -> bool:
+    """Whether a state means that the work is done: `✅`, `100% COMPLETE`; not `95% COMPLETE`."""
+    return bool(_IS_DONE.search(state)) and not _IS_OPEN.search(state)
