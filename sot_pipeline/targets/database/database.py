@@ -16,9 +16,9 @@ from typing import Self, TypeVar
 from sot_pipeline.errors import DatabaseUnavailable
 from sot_pipeline.plan import Plan, Record, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database import activity, embedding_cache, full_text, rows
+from sot_pipeline.targets.database import activity, embedding_cache, full_text, rows, sources
 from sot_pipeline.targets.database.engine import Engine
-from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, StoredEntry, TextMatch
+from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, Source, StoredEntry, TextMatch
 from sot_pipeline.targets.database.schema import HEAD, require_known
 from sot_pipeline.targets.database.writing import Writing
 from sot_pipeline.workspace import redact
@@ -136,6 +136,16 @@ class Database:
         """
         where = {name: values for name, values in (("project_id", project_ids), ("file_type", file_types)) if values}
         return self._read(lambda engine: full_text.search(engine, query, where=where, limit=limit), [], deadline)
+
+    # What was indexed
+
+    def sources(self, project_ids: Collection[str], deadline: Deadline) -> list[Source]:
+        """The ledger files that these projects' entries and full text agree with."""
+        return self._read(lambda engine: sources.sources(engine, project_ids), [], deadline)
+
+    def indexed(self, project_id: str, deadline: Deadline) -> dict[RecordKey, str]:
+        """Key → content hash of every entry as searches see it, "damaged" where row and full text differ."""
+        return self._read(lambda engine: sources.indexed(engine, project_id), {}, deadline)
 
     # Activity
 

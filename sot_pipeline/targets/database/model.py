@@ -27,6 +27,21 @@ class StoredEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The ledger file that entries and full text were last made to agree with.
+
+    `path` is relative to the project root, `file_hash` the SHA-256 (hex) of its bytes. `intact` is
+    false where rows were lost, added or changed since by somebody else.
+    """
+
+    project_id: str
+    file_type: str
+    path: str
+    file_hash: str
+    intact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TextMatch:
     """One answer of a keyword search: an entry and the chunk of it that fits best.
 

@@ -45,6 +45,17 @@ sot_entries = Table(
     Index("sot_entries_lookup", "project_id", "file_type", "entry_id", "content_hash"),
 )
 
+sot_sources = Table(
+    "sot_sources",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("file_type", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("file_hash", Text, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+)
+
 readme_sync = Table(
     "readme_sync",
     metadata,

@@ -6,10 +6,10 @@ plan made inside is still true when it is applied. Opened by `Database.writing`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from sot_pipeline.plan import Plan, Record, RecordKey
-from sot_pipeline.targets.database import activity, full_text, rows
+from sot_pipeline.targets.database import activity, full_text, rows, sources
 from sot_pipeline.targets.database.engine import Engine
 from sot_pipeline.targets.database.model import Activity
 
@@ -48,6 +48,13 @@ class Writing:
         plan = full_text.plan(engine, project_id, records, keep=keep, deep=deep)
         full_text.apply(engine, plan)
         return plan
+
+    def record_sources(self, files: Sequence[tuple[str, str, str]], *, keep: Collection[str] = ()) -> None:
+        """Note which files (file_type, path, SHA-256 in hex) the tables now agree with.
+
+        Call it last. What is noted of file_types in `keep` stays as it is, everything else is dropped.
+        """
+        sources.record(self._engine, self._project_id, files, keep)
 
     def record(self, done: Activity) -> None:
         """Append a row to `sync_activity`, committed or lost together with the rest."""

@@ -53,6 +53,15 @@ def upgrade() -> None:
     )
     op.create_index("sot_entries_lookup", "sot_entries", ["project_id", "file_type", "entry_id", "content_hash"])
     op.create_table(
+        "sot_sources",
+        sa.Column("project_id", sa.Text, primary_key=True),
+        sa.Column("file_type", sa.Text, primary_key=True),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("file_hash", sa.Text, nullable=False),
+        sa.Column("entries", sa.Integer, nullable=False),
+        sa.Column("chunks", sa.Integer, nullable=False),
+    )
+    op.create_table(
         "readme_sync",
         sa.Column("project_id", sa.Text, primary_key=True),
         sa.Column("last_synced_at", sa.DateTime, nullable=False),
