@@ -50,7 +50,7 @@ def refresh_ledgers(workspace: Workspace, projects: tuple[Project, ...], *, exec
                 with found.problem_at(ledger.spec.path):
                     path = project.root / ledger.spec.path
                     before = path.read_bytes()
-                    after = refreshed(before, ledger.spec, project.id, now=datetime.now(UTC))
+                    after = refreshed(before, ledger.truth, datetime.now(UTC))
                     if after != before:
                         if execute:
                             replace_file(path, after, expected=before)

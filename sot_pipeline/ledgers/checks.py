@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sot_pipeline.ledgers.entries import Definition
 from sot_pipeline.ledgers.index import IndexRow
-from sot_pipeline.ledgers.meta import count_definitions, drift
+from sot_pipeline.ledgers.meta import drift
+from sot_pipeline.ledgers.model import Truth
 from sot_pipeline.ledgers.scan import Hidden, Scan
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.workspace import LedgerSpec
@@ -26,6 +27,8 @@ class Findings:
     index_rows: Sequence[IndexRow]
     stray_rows: Sequence[IndexRow]
     line_of: Callable[[int], int]
+    truth: Truth
+    prefix: str
 
 
 def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
@@ -39,21 +42,18 @@ def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
         meta_matches_content,
     )
     for check in checks:
-        for line, message in check(findings, spec):
+        for line, message in check(findings):
             yield Problem(check.__name__, Severity.WARNING, spec.path, line, message)
 
 
-def entries_parse(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def entries_parse(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """A ledger should hold entries."""
     if not findings.definitions:
-        yield (
-            None,
-            f"No entry found: neither a row under '## INDEX' nor a heading such as "
-            f"'### {spec.prefix}-1 | 2026-01-31 | Title'. Add one, or mend 'prefix' in sot.toml.",
-        )
+        example = f"### {findings.prefix}-1 | 2026-01-31 | Title"
+        yield None, f"No entry: no row under '## INDEX', no heading such as '{example}'. Add one, or mend 'prefix'."
 
 
-def ids_unique(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def ids_unique(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """One id should have one section."""
     for entry_id, definition in findings.definitions.items():
         if len(definition.sections) > 1:
@@ -62,12 +62,15 @@ def ids_unique(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | Non
             yield lines[1], f"{entry_id} has {len(lines)} sections (lines {places}), kept as one entry. Renumber one."
 
 
-def index_matches_sections(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def index_matches_sections(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Every row should have an id, and index and sections should define the same entries."""
     for row in findings.index_rows:
         if row.entry_id is None:
-            text = next((cell for cell in row.cells.values() if cell), "")
-            yield row.line, f"This row has no id ('{_short(text)} …'), so it is no entry. Give it a {spec.prefix}-n."
+            text = " ".join(cell for cell in row.values if cell)
+            yield (
+                row.line,
+                f"This row has no id ('{_short(text)} …'), so it is no entry. Give it a {findings.prefix}-n.",
+            )
     rows_only = [entry_id for entry_id, one in findings.definitions.items() if one.rows and not one.sections]
     sections_only = [entry_id for entry_id, one in findings.definitions.items() if one.sections and not one.rows]
     if findings.index_line is None:
@@ -80,13 +83,13 @@ def index_matches_sections(findings: Findings, spec: LedgerSpec) -> Iterator[tup
         yield findings.index_line, f"{_ids(sections_only)} in sections only. Add a row to the index."
 
 
-def stray_index_rows(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def stray_index_rows(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Rows of the index should stand in the index."""
     for row in findings.stray_rows:
         yield row.line, f"A row of the index for {row.entry_id} stands outside it. Move it under '## INDEX'."
 
 
-def fences_balanced(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def fences_balanced(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Every code fence should be closed."""
     for span in findings.scan.orphans:
         end = findings.line_of(span.end)
@@ -101,14 +104,11 @@ def fences_balanced(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int 
             yield findings.line_of(span.start), "This comment is never closed: all text after it is hidden. Add '-->'."
 
 
-def meta_matches_content(findings: Findings, spec: LedgerSpec) -> Iterator[tuple[int | None, str]]:
+def meta_matches_content(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """META and summary should state what the file holds."""
-    for stated in drift(findings.text, count_definitions(findings.definitions)):
-        yield (
-            findings.line_of(stated.start),
-            f"'{stated.label}' says {stated.number}, but the file defines {stated.truth}. "
-            "Run 'sot ledgers refresh --execute'.",
-        )
+    for stated in drift(findings.text, findings.truth):
+        message = f"'{stated.label}' says {stated.number}, but the file defines {stated.truth}."
+        yield findings.line_of(stated.start), f"{message} Run 'sot ledgers refresh --execute'."
 
 
 def _ids(entry_ids: Sequence[str]) -> str:

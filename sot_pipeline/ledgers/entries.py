@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sot_pipeline.ledgers.index import IndexRow
@@ -15,6 +15,7 @@ from sot_pipeline.plan import Json, Record, RecordKey, hash_record
 # A summary cell can run to thousands of characters; its lead is what reads as a title.
 TITLE_MAX_CHARS = 120
 _LEAD = re.compile(r"\s*\*\*(?P<bold>[^*\n]{3,120})\*\*|(?P<colon>[^\n]{3,120}?):\s|(?P<sentence>[^\n]{3,120}?)[.;]\s")
+_NAMES = ("title", "date", "phase", "severity", "status")
 _NOTHING = {"", "n/a", "na", "none", "-", "–", "—", "tbd"}
 
 
@@ -34,7 +35,7 @@ def record_of(key: RecordKey, definition: Definition) -> Record:
     if stated["status"] and is_complete(stated["status"]):
         metadata["complete"] = True
     if definition.rows:
-        rows: list[Json] = [dict(row.cells) for row in definition.rows]
+        rows: list[Json] = [dict[str, Json](row.cells) for row in definition.rows]
         metadata["index"] = rows[0] if len(rows) == 1 else rows
     if len(definition.sections) > 1:
         metadata["sections"] = [_section_json(section) for section in definition.sections]
@@ -50,45 +51,44 @@ def _section_json(section: Section) -> dict[str, Json]:
 
 def _stated(definition: Definition) -> Mapping[str, str | None]:
     """title, date, phase, severity and status, each from the first place that states it."""
-    places: list[Mapping[str, str | None]] = []
+    stated: dict[str, str | None] = dict.fromkeys(_NAMES)
+    for place in _places(definition):
+        for name, text in place.items():
+            if text and not stated[name]:
+                stated[name] = text
+    return stated
+
+
+def _places(definition: Definition) -> Iterator[Mapping[str, str | None]]:
     if definition.sections:
         first = definition.sections[0]
         heading = first.heading
-        places.append(
-            {
-                "title": heading.title,
-                "date": heading.date,
-                "phase": heading.phase,
-                "severity": heading.severity,
-                "status": heading.status,
-            }
-        )
-        places.append(_from_fields(fields_of(first.body)))
+        yield {name: getattr(heading, name) for name in _NAMES}
+        fields = fields_of(first.body)
+        if fields:
+            yield _from_fields(fields, needs_title=not heading.title)
     if definition.rows:
-        places.append(_from_row(definition.rows[0]))
-    names = ("title", "date", "phase", "severity", "status")
-    return {name: next((text for place in places if (text := place.get(name))), None) for name in names}
+        yield _from_row(definition.rows[0], needs_title=not definition.sections)
 
 
-def _from_fields(fields: Mapping[str, str]) -> dict[str, str | None]:
-    title, tail, tail_date = cut_tails(fields.get("title", ""))
+def _from_fields(fields: Mapping[str, str], *, needs_title: bool) -> dict[str, str | None]:
+    found = {name: _worth(fields[name]) for name in ("phase", "severity", "status") if name in fields}
+    found["date"] = date_in(fields.get("date", ""))
+    if needs_title and "title" in fields:
+        title, tail, tail_date = cut_tails(fields["title"])
+        found |= {"title": plain(title), "status": found.get("status") or tail, "date": found["date"] or tail_date}
+    return found
+
+
+def _from_row(row: IndexRow, *, needs_title: bool) -> dict[str, str | None]:
+    columns = row.columns
+    phase, tail, _ = cut_tails(row.at(columns.phase))
     return {
-        "title": plain(title),
-        "date": date_in(fields.get("date", "")) or tail_date,
-        "phase": _worth(fields.get("phase", "")),
-        "severity": _worth(fields.get("severity", "")),
-        "status": _worth(fields.get("status", "")) or tail,
-    }
-
-
-def _from_row(row: IndexRow) -> dict[str, str | None]:
-    phase, tail, _ = cut_tails(row.cell("phase", "category", "type"))
-    return {
-        "title": lead_of(row.summary),
-        "date": date_in(row.cell("timestamp", "date", "time", "when")),
+        "title": lead_of(row.summary) if needs_title else None,
+        "date": date_in(row.at(columns.date)),
         "phase": _worth(phase),
-        "severity": _worth(row.cell("severity", "priority")),
-        "status": _worth(row.cell("status", "state")) or tail,
+        "severity": _worth(row.at(columns.severity)),
+        "status": _worth(row.at(columns.status)) or tail,
     }
 
 

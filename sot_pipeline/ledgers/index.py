@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,37 +16,54 @@ from sot_pipeline.ledgers.words import date_alone, id_at_start, mask_code
 
 _BORDER = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+# Words in the names of columns that tell what they hold.
 _SUMMARY_NAMES = ("summary", "decision", "title", "description", "what", "subject")
 _DATE_NAMES = ("timestamp", "date", "time", "when")
+_PHASE_NAMES = ("phase", "category", "type")
+_SEVERITY_NAMES = ("severity", "priority")
+_STATUS_NAMES = ("status", "state")
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of an index: their names, and which hold id, date and summary (None: no such column)."""
+    """The columns of an index: their names, and which hold what (None: no such column)."""
 
     names: tuple[str, ...]
     id: int
     date: int | None
     summary: int
+    phase: int | None = None
+    severity: int | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """One row: its id (None where it has none), its line in the file, and its cells by column name."""
+    """One row: its id (None where it has none), its line in the file, and its cells."""
 
     entry_id: str | None
     line: int
-    cells: Mapping[str, str]
-    summary: str
+    columns: Columns
+    values: tuple[str, ...]
 
-    def cell(self, *words: str) -> str:
-        """The first cell whose column's name contains one of `words`; empty where there is none."""
-        return next((text for name, text in self.cells.items() if any(word in name.lower() for word in words)), "")
+    def at(self, column: int | None) -> str:
+        """The text in a column of `columns`; empty where the row has none."""
+        return self.values[column] if column is not None and column < len(self.values) else ""
+
+    @property
+    def summary(self) -> str:
+        """The text of the summary column."""
+        return self.at(self.columns.summary)
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The row by the names of its columns."""
+        return dict(zip(self.columns.names, self.values, strict=False))
 
 
 def default_columns(prefix: str) -> Columns:
     """The columns of a row that stands in no index."""
-    return Columns(("Timestamp", f"{prefix}-ID", "Phase", "Summary", "Notes"), id=1, date=0, summary=3)
+    return Columns(("Timestamp", f"{prefix}-ID", "Phase", "Summary", "Notes"), id=1, date=0, summary=3, phase=2)
 
 
 def read_index(lines: Sequence[tuple[int, str]], prefix: str) -> tuple[Columns | None, list[IndexRow]]:
@@ -67,7 +84,7 @@ def read_index(lines: Sequence[tuple[int, str]], prefix: str) -> tuple[Columns |
 
 def _is_header(row: IndexRow) -> bool:
     """A header without a line of dashes under it: its cells are the names of the columns."""
-    return all(text in ("", name) for name, text in row.cells.items())
+    return all(text in ("", name) for name, text in zip(row.columns.names, row.values, strict=False))
 
 
 def split_cells(line: str) -> list[str]:
@@ -107,7 +124,15 @@ def find_columns(lines: Sequence[str], prefix: str) -> Columns | None:
     names = (*header, *(f"Column {index + 1}" for index in range(len(header), width)))
     dates = Counter(index for cells in rows for index, cell in enumerate(cells) if date_alone(cell))
     date_column = dates.most_common(1)[0][0] if dates else _named(names, _DATE_NAMES)
-    return Columns(names, id_column, date_column, _summary_column(names, rows, {id_column, date_column}))
+    return Columns(
+        names,
+        id=id_column,
+        date=date_column,
+        summary=_summary_column(names, rows, {id_column, date_column}),
+        phase=_named(names, _PHASE_NAMES),
+        severity=_named(names, _SEVERITY_NAMES),
+        status=_named(names, _STATUS_NAMES),
+    )
 
 
 def _header(lines: Sequence[str], prefix: str) -> list[str]:
@@ -171,10 +196,8 @@ def _row_starts(cells: Sequence[str], columns: Columns, prefix: str) -> list[int
 
 def _row(cells: Sequence[str], number: int, columns: Columns, prefix: str) -> IndexRow:
     fitted = _fit(cells, columns)
-    named = {name: _unescape(cell) for name, cell in zip(columns.names, fitted, strict=False)}
     found = id_at_start(prefix).match(fitted[columns.id]) if columns.id < len(fitted) else None
-    summary = fitted[columns.summary] if columns.summary < len(fitted) else ""
-    return IndexRow(found["id"] if found else None, number, named, _unescape(summary))
+    return IndexRow(found["id"] if found else None, number, columns, tuple(map(_unescape, fitted)))
 
 
 def _fit(cells: Sequence[str], columns: Columns) -> list[str]:

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 # Without one of these characters a text has no markup, and mistune need not be asked.
 _MARKUP = re.compile(r"[*_`\[\]<>~\\&!]")
-_SPACES = re.compile(r"\s+")
 
 
 def plain(text: str) -> str:
     """`text` without inline markup, on one line; the text of code, links and images stays."""
     if _MARKUP.search(text):
         text = "".join(_texts(_inline_tokens(text)))
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _inline_tokens(text: str) -> Iterable[Mapping[str, object]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.entries import Definition
+from sot_pipeline.ledgers.model import Truth
 
 _META = re.compile(rb"<!--[ \t]*META\b.*?-->", re.DOTALL)
 _SUMMARY = re.compile(
@@ -17,17 +18,12 @@ _SUMMARY = re.compile(
 )
 _TOTAL = re.compile(rb"(?m)^[ \t]*(?P<label>Total_(?:Builds|Decisions|Issues|Entries))[ \t]*:[ \t]*(?P<number>\d+)")
 _UNIQUE = re.compile(rb"(?P<number>\d+)[ \t]+(?P<label>unique [a-z]+)")
-_ENTRIES = re.compile(rb"(?P<number>\d+)[ \t]+(?P<label>(?:build|decision|debug|issue|entr)[a-z]*(?:\([a-z]+\))?)")
+_ENTRIES = re.compile(
+    rb"(?P<number>\d+)[ \t]+(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
+    rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
+)
 _META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\r\n]*?)[ \t]*\r?$")
 _SUMMARY_TIME = re.compile(rb"Last updated:[ \t]*(?P<time>\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """How much a file defines: `unique` ids, and `entries`, which counts an id once a row or section."""
-
-    unique: int
-    entries: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sot_pipeline.ledgers.checks import Findings, problems_of
 from sot_pipeline.ledgers.entries import Definition, record_of
 from sot_pipeline.ledgers.index import Columns, IndexRow, default_columns, read_index, rows_of_line
+from sot_pipeline.ledgers.meta import count_definitions
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.ledgers.scan import Heading, Rescue, Scan, Span, scan
 from sot_pipeline.ledgers.sections import Section, cut_sections, is_entry
@@ -111,8 +112,17 @@ def parse_ledger(data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger
         index_rows=index.rows if index else [],
         stray_rows=stray,
         line_of=lines.number,
+        truth=count_definitions(definitions),
+        prefix=spec.prefix,
     )
-    return ParsedLedger(spec, hashlib.sha256(data).hexdigest(), records, first, tuple(problems_of(findings, spec)))
+    return ParsedLedger(
+        spec=spec,
+        file_hash=hashlib.sha256(data).hexdigest(),
+        records=records,
+        lines=first,
+        problems=tuple(problems_of(findings, spec)),
+        truth=findings.truth,
+    )
 
 
 def _define(

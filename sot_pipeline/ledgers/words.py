@@ -85,6 +85,9 @@ def is_state(text: str) -> bool:
 
 def cut_tails(title: str) -> tuple[str, str | None, str | None]:
     """`title` without what speaks of state and date at its end: (title, state, date)."""
+    title = title.rstrip()
+    if title.isascii() and not title.endswith((")", "]")):
+        return title, None, None
     states: list[str] = []
     date: str | None = None
     while match := next((found for tail in _TAILS if (found := tail.search(title))), None):

@@ -1,0 +1,88 @@
+"""Reading a ledger's file: the only I/O of this room. What cannot be read is quarantined, not raised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from pathlib import Path
+
+from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
+from sot_pipeline.ledgers.parse import NotText, parse_ledger
+from sot_pipeline.plan import Problem, Severity
+from sot_pipeline.workspace import LedgerSpec, Project
+
+# A resident process (Dagster, a watcher) reads the same bytes again and again: parse them once.
+# Bounded by the bytes of the ledgers, of which the parsed entries are about as large.
+CACHE_BYTES = 64 * 1024 * 1024
+
+
+def read_ledger(project: Project, spec: LedgerSpec) -> ParsedLedger | Quarantined | None:
+    """The ledger as it is now; None for a default ledger that is not there.
+
+    The file is read once. One that is missing though declared, no regular file, outside the
+    project, too large, not permitted or no text is quarantined with a problem of severity error.
+    """
+    path = project.root / spec.path
+    try:
+        data = _read(path, project)
+    except FileNotFoundError:
+        if not spec.declared and not path.is_symlink():
+            return None
+        return _quarantine(spec, "The ledger is missing. Create the file, or remove it from sot.toml.")
+    except _Unreadable as error:
+        return _quarantine(spec, str(error))
+    except OSError as error:
+        return _quarantine(spec, f"The ledger cannot be read ({error.strerror}). Mend its permissions.")
+    try:
+        return _CACHE.parse(data, spec, project.id)
+    except NotText as error:
+        return _quarantine(spec, f"The ledger is no text: {error}. Save it as UTF-8, or restore it.")
+
+
+class _Unreadable(Exception):
+    """Why a file is not read although it is there."""
+
+
+def _read(path: Path, project: Project) -> bytes:
+    if path.exists() and not path.resolve().is_relative_to(project.root):
+        raise _Unreadable(f"The ledger is a link out of the project ({path.resolve()}). Name a file inside it.")
+    if path.exists() and not path.is_file():
+        raise _Unreadable("The ledger is no regular file. Name a file.")
+    limit = project.max_ledger_bytes
+    with path.open("rb") as file:
+        data = file.read(limit + 1)  # one byte more tells a file that is too large, however it grows
+    if len(data) > limit:
+        raise _Unreadable(
+            f"The ledger is larger than {limit // 1024 // 1024} MiB. Split it, or raise 'max_ledger_mib' in sot.toml."
+        )
+    return data
+
+
+def _quarantine(spec: LedgerSpec, message: str) -> Quarantined:
+    return Quarantined(spec, Problem("entries_parse", Severity.ERROR, spec.path, None, message))
+
+
+class _ParseCache:
+    """The ledgers parsed last, by their bytes; the least recently used go first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._parsed: OrderedDict[tuple[str, LedgerSpec, str], tuple[int, ParsedLedger]] = OrderedDict()
+
+    def parse(self, data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger:
+        key = (project_id, spec, hashlib.sha256(data).hexdigest())
+        found = self._parsed.get(key)
+        if found:
+            self._parsed.move_to_end(key)
+            return found[1]
+        parsed = parse_ledger(data, spec, project_id)
+        self._parsed[key] = (len(data), parsed)
+        self._size += len(data)
+        while self._size > self._limit:
+            size, _ = self._parsed.popitem(last=False)[1]
+            self._size -= size
+        return parsed
+
+
+_CACHE = _ParseCache(CACHE_BYTES)
