@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
 from sot_pipeline.plan import Problem, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database import Activity, Database
+from sot_pipeline.targets.database import Database, LoggedActivity
 from sot_pipeline.workspace import Project, Workspace
 
 TARGETS = ("database", "vectors", "readme", "verify")
@@ -35,7 +35,7 @@ class ProjectStatus:
 
     project_id: str
     sources: tuple[SourceStatus, ...]
-    last: dict[str, Activity | None]
+    last: dict[str, LoggedActivity | None]
     problems: tuple[Problem, ...]
 
     @property

@@ -8,7 +8,7 @@ No Dagster and no printing here; opening targets is `session.py`, checking them 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -60,9 +60,22 @@ def sync_rows(
         rows.apply(found.plan)
         untouchable = found.parsed.protected | found.refused
         rows.apply_fulltext(parsed.records, keep=untouchable, deep=deep)
+        agreeing = [ledger for ledger in parsed.ledgers if ledger.spec.file_type not in untouchable]
+        rows.record_sources(
+            [(ledger.spec.file_type, ledger.spec.path, ledger.file_hash) for ledger in agreeing], keep=untouchable
+        )
         outcome = _rows_outcome(found)
         rows.record(_activity("database", len(parsed.records), outcome.counts, outcome.problems, started))
     return outcome
+
+
+def _agreed_files(parsed: ParsedProject, kept: Collection[str]) -> list[tuple[str, str, str]]:
+    """file_type, path and hash of the ledgers that the rows now agree with."""
+    return [
+        (ledger.spec.file_type, ledger.spec.path, ledger.file_hash)
+        for ledger in parsed.ledgers
+        if ledger.spec.file_type not in kept
+    ]
 
 
 def _plan_rows(
@@ -167,6 +180,7 @@ def _update_live_version(session: Session, project_id: str, plan: Plan[str, Poin
     store, embedder = session.require_vectors()
     embedded = cached = 0
     for start in range(0, len(plan.upserts), POINTS_AT_A_TIME):
+        session.progress(f"points of {project_id}", start, len(plan.upserts))
         points = plan.upserts[start : start + POINTS_AT_A_TIME]
         vectors = _embed(session, points)
         with store.open(
@@ -189,6 +203,7 @@ def _fill_new_version(session: Session, project_id: str, points: Sequence[Point]
         project_id, model=embedder.model, dimension=embedder.dimension, deadline=session.deadline
     ) as fresh:
         for start in range(0, len(points), POINTS_AT_A_TIME):
+            session.progress(f"points of {project_id}", start, len(points))
             batch = points[start : start + POINTS_AT_A_TIME]
             vectors = _embed(session, batch)
             fresh.upsert(batch, vectors.vectors, session.deadline)
@@ -226,20 +241,21 @@ def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> Re
     While a ledger cannot be read the summary stays as it is. Unusable markers are a problem, not
     an exception: the other targets are as they should be.
     """
-    if parsed.project.readme is None:
+    name = parsed.project.readme
+    if name is None:
         return None
     started = time.perf_counter()
     database, project_id = session.database, parsed.project.id
     if database:
         parsed = quarantine_lost(parsed, database.counts(project_id).keys())
-    path = parsed.project.root / parsed.project.readme
+    path = parsed.project.root / name
     summary = summarize(parsed.ledgers)
     if parsed.quarantined:
         return ReadmeOutcome(changed=False, summary=summary)
     try:
         changed = update_readme(path, summary) if execute else read_summary(path) != summary
     except (ReadmeMarkersError, FileChangedMeanwhile) as error:
-        return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(parsed.project.readme, error),))
+        return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(name, error),))
     if execute and database:
         database.record_readme(project_id, summary, session.deadline)
         counts = Counts(updated=int(changed), unchanged=int(not changed))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from sot_pipeline.cli.options import ConfigOption, DatabaseOption, workspace_of
+from sot_pipeline.cli.options import DEFAULT_MAX_SECONDS, ConfigOption, DatabaseOption, workspace_of
 from sot_pipeline.cli.output import say, say_targets
+from sot_pipeline.runtime.deadline import Deadline
 
 app = typer.Typer(no_args_is_help=True, help="Migrations of the database.")
 
@@ -19,7 +20,7 @@ def upgrade(database_url: DatabaseOption = None, config: ConfigOption = None) ->
     say_targets({"database": workspace.targets["database"]})
     with Database(workspace.database_url) as database:
         before = database.revision()
-        database.upgrade()
+        database.upgrade(Deadline(DEFAULT_MAX_SECONDS))
         after = database.revision()
     say(f"{before or 'empty'} → {after}" if before != after else f"{after} (up to date)")
 

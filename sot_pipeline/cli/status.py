@@ -22,7 +22,7 @@ from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sot_pipeline.status import ProjectStatus, SourceStatus
-    from sot_pipeline.targets.database import Activity
+    from sot_pipeline.targets.database import LoggedActivity
 
 
 def status(
@@ -64,11 +64,12 @@ def _document(found: ProjectStatus) -> dict[str, Json]:
     }
 
 
-def _activity(activity: Activity | None) -> Json:
-    if activity is None:
+def _activity(logged: LoggedActivity | None) -> Json:
+    if logged is None:
         return None
-    at = activity.created_at.isoformat(timespec="seconds") if activity.created_at else None
-    return {"at": at, "status": activity.status, "error": activity.error_message, **activity.counts._asdict()}
+    done = logged.activity
+    at = logged.created_at.isoformat(timespec="seconds")
+    return {"at": at, "status": done.status, "error": done.error_message, **done.counts._asdict()}
 
 
 def _say_project(found: ProjectStatus) -> None:
@@ -91,9 +92,9 @@ def _lag(source: SourceStatus) -> str:
     return typer.style("up to date", fg="green")
 
 
-def _when(activity: Activity | None) -> str:
-    if activity is None or activity.created_at is None:
+def _when(logged: LoggedActivity | None) -> str:
+    if logged is None:
         return typer.style("never", dim=True)
-    at = activity.created_at.isoformat(sep=" ", timespec="seconds")
-    error = f": {activity.error_message}" if activity.error_message else ""
-    return f"{at} UTC  {activity.status}{error}"
+    at = logged.created_at.isoformat(sep=" ", timespec="seconds")
+    error = f": {logged.activity.error_message}" if logged.activity.error_message else ""
+    return f"{at} UTC  {logged.activity.status}{error}"
