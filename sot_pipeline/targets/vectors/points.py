@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import Mapping
 
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, utf8_size
@@ -79,12 +80,23 @@ def _point(record: Record, path: str, chunk: int, text: str) -> Point:
 
 
 def fingerprint_of(key: str, record: RecordKey, chunk: int, title: str, path: str, text: str, entry_hash: str) -> str:
-    """16 hex characters of the SHA-256 over every stored field but the vector's projection.
+    """`{entry_hash}-` and 16 hex characters of the SHA-256 over every stored field but the vector's projection.
 
-    Each field is preceded by its length (a netstring), so that no two payloads read the same.
+    Each field is preceded by its length (a netstring), so that no two payloads read the same. The
+    entry's hash in front tells whoever lists fingerprints which version of each entry is there.
     """
     project, file_type, entry = record
-    return hashlib.sha256(
+    digest = hashlib.sha256(
         f"{len(key)}:{key}{len(project)}:{project}{len(file_type)}:{file_type}{len(entry)}:{entry}{chunk}:"
         f"{len(title)}:{title}{len(path)}:{path}{len(entry_hash)}:{entry_hash}{text}".encode()
-    ).hexdigest()[:16]
+    ).hexdigest()
+    return f"{entry_hash}-{digest[:16]}"
+
+
+def entry_hashes(listed: Mapping[str, str], project_id: str) -> dict[RecordKey, str]:
+    """Entry → content hash it was indexed with, from what `fingerprints` lists; "" where its chunks differ."""
+    held: dict[RecordKey, str] = {}
+    for key, fingerprint in listed.items():
+        entry, found = record_of_point(key, project_id), fingerprint.partition("-")[0]
+        held[entry] = found if held.setdefault(entry, found) == found else ""
+    return held

@@ -93,12 +93,12 @@ def test_indexed_entries_have_the_hash_of_row_and_full_text(database: Database) 
 
 @pytest.mark.parametrize("table", ["sot_entries", "sot_fulltext"])
 def test_an_entry_that_row_or_full_text_lacks_is_damaged(database: Database, database_url: str, table: str) -> None:
-    first, second = synced(database)
+    lost, _ = synced(database)
     database.close()
 
     tamper(database_url, f"DELETE FROM {table} WHERE entry_id = 'BUILD-1'")
 
-    assert database.indexed("atlas", SOON) == {first.key: "damaged", second.key: second.content_hash}
+    assert database.indexed("atlas", SOON)[lost.key] == "damaged"
 
 
 def test_a_source_is_lost_with_the_transaction_that_recorded_it(database: Database) -> None:
