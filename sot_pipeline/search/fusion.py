@@ -7,7 +7,7 @@ is ahead. Where the two lists come from is `search.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple
 
 from sot_pipeline.plan import RecordKey
 
@@ -21,15 +21,23 @@ SEMANTIC_WEIGHT = 0.2
 # Digits that count: what differs less is a tie, so that rounding never decides an order.
 SCORE_DIGITS = 6
 
-Chunk = TypeVar("Chunk")
+
+class Candidate(NamedTuple):
+    """A chunk of an entry that one of the indexes found, with that index's score (higher is better)."""
+
+    key: RecordKey
+    score: float
+    title: str
+    text: str
 
 
-def best_by_entry(scored: Iterable[tuple[RecordKey, float, Chunk]]) -> dict[RecordKey, tuple[float, Chunk]]:
-    """Entry → score and chunk of its best chunk; of equal ones the first counts."""
-    best: dict[RecordKey, tuple[float, Chunk]] = {}
-    for key, score, chunk in scored:
-        if key not in best or score > best[key][0]:
-            best[key] = (score, chunk)
+def best_by_entry(found: Iterable[Candidate]) -> dict[RecordKey, Candidate]:
+    """The best chunk of each entry; of equal ones the first."""
+    best: dict[RecordKey, Candidate] = {}
+    for candidate in found:
+        known = best.get(candidate.key)
+        if known is None or candidate.score > known.score:
+            best[candidate.key] = candidate
     return best
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.search.fusion import (
     SCORE_DIGITS,
+    Candidate,
     best_by_entry,
     between_extremes,
     fuse,
@@ -49,9 +50,10 @@ def test_an_entry_that_only_one_list_holds_is_kept() -> None:
 
 
 def test_the_best_chunk_decides_and_of_equal_ones_the_first() -> None:
-    chunks = [(A, 1.0, "first"), (B, 2.0, "only"), (A, 3.0, "best"), (A, 3.0, "as good")]
+    scores = [(A, 1.0, "first"), (B, 2.0, "only"), (A, 3.0, "best"), (A, 3.0, "as good")]
+    chunks = [Candidate(entry, score, "Title", text) for entry, score, text in scores]
 
-    assert best_by_entry(chunks) == {A: (3.0, "best"), B: (2.0, "only")}
+    assert best_by_entry(chunks) == {A: chunks[2], B: chunks[1]}
 
 
 def test_ties_are_ordered_by_project_file_type_and_id() -> None:

@@ -1,0 +1,197 @@
+"""One question over rows and vectors: which entries fit, where they stand, and whether that is still true.
+
+Here the targets are asked and their answers put together. How scores become one ranking is
+`fusion.py`, whether they lag behind the files is `freshness.py`, how the collections are asked is
+`semantic.py`. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sot_pipeline.errors import UsageError
+from sot_pipeline.plan import RecordKey
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.search.answer import Lag, SearchAnswer, SearchHit, SearchMode
+from sot_pipeline.search.freshness import Freshness, LedgerNow, compare, look
+from sot_pipeline.search.fusion import SEMANTIC_WEIGHT, Candidate, best_by_entry, fuse, ranked, share_of_best
+from sot_pipeline.search.places import lines_of
+from sot_pipeline.search.semantic import Meanings, SemanticIndex, open_semantic_index
+from sot_pipeline.search.snippet import snippet, words_in
+from sot_pipeline.targets.database import Database
+from sot_pipeline.workspace import Project, Workspace
+
+DEFAULT_LIMIT = 10
+# Entries of each list that take part in fusion, at least: min–max needs the tail of the cosines.
+CANDIDATES = 100
+# Queries that are embedded, and whose matches are held, at a time.
+QUERIES_AT_A_TIME = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """Opened targets, ready to be asked. `mode` is what is searched in the end, `notes` say why.
+
+    `file_types` are the ledgers that are searched.
+    """
+
+    projects: tuple[Project, ...]
+    file_types: tuple[str, ...]
+    mode: SearchMode
+    semantic_weight: float
+    deadline: Deadline
+    database: Database
+    semantic: SemanticIndex | None
+    notes: tuple[str, ...]
+
+    def answers(self, queries: Sequence[str], *, limit: int = DEFAULT_LIMIT) -> Iterator[SearchAnswer]:
+        """An answer for each query, in their order, with at most `limit` entries each.
+
+        Everything in a query is text. Raises UsageError for a query without any, and whatever the
+        targets raise.
+        """
+        for query in queries:
+            if not query.strip():
+                raise UsageError("The query is empty.", remedy="Say what to look for: sot search 'stale lock'.")
+        for start in range(0, len(queries), QUERIES_AT_A_TIME):
+            yield from self._answers(queries[start : start + QUERIES_AT_A_TIME], limit)
+
+    def lagging(self) -> tuple[Lag, ...]:
+        """The ledgers in which any answer would lag behind the files."""
+        meanings = self._meanings((), 1)
+        return self._freshness(self._look(), meanings).behind
+
+    def _answers(self, queries: Sequence[str], limit: int) -> Iterator[SearchAnswer]:
+        ledgers = self._look()
+        depth = max(CANDIDATES, limit)
+        meanings = self._meanings(queries, depth)
+        rankings = [
+            self._rank(self._texts(query, depth), found, limit)
+            for query, found in zip(queries, meanings.found, strict=True)
+        ]
+        freshness = self._freshness(ledgers, meanings)
+        lines = lines_of(ledgers, {found.key for ranking in rankings for found, _ in ranking})
+        paths = {ledger.scope: ledger.spec.path for ledger in ledgers}
+        for query, ranking in zip(queries, rankings, strict=True):
+            words = words_in(query)
+            hits = tuple(
+                SearchHit(
+                    key=found.key,
+                    title=found.title,
+                    path=paths[found.key[:2]],
+                    line=lines.get(found.key),
+                    score=score,
+                    snippet=snippet(found.text, words),
+                    fresh=found.key not in freshness.stale,
+                )
+                for found, score in ranking
+            )
+            yield SearchAnswer(hits, freshness.behind)
+
+    def _texts(self, query: str, depth: int) -> list[Candidate]:
+        if not self.mode.text or not self.file_types:
+            return []
+        found = self.database.search(
+            query,
+            project_ids=[project.id for project in self.projects],
+            file_types=self.file_types,
+            limit=depth,
+            deadline=self.deadline,
+        )
+        return [Candidate(match.key, match.score, match.title, match.body) for match in found]
+
+    def _meanings(self, queries: Sequence[str], depth: int) -> Meanings:
+        if self.semantic is None or not self.file_types:
+            return Meanings(found=((),) * len(queries), held={})
+        return self.semantic.ask(
+            queries, self.projects, limit=depth, file_types=self.file_types, deadline=self.deadline
+        )
+
+    def _rank(
+        self, texts: Sequence[Candidate], meanings: Sequence[Candidate], limit: int
+    ) -> list[tuple[Candidate, float]]:
+        """The best entries with the chunk that shows why: where words matched, the one with the words."""
+        known = {(project.id, spec.file_type) for project in self.projects for spec in project.ledgers}
+        by_text = best_by_entry(found for found in texts if found.key[:2] in known)
+        by_meaning = best_by_entry(found for found in meanings if found.key[:2] in known)
+        bm25 = {key: found.score for key, found in by_text.items()}
+        cosine = {key: found.score for key, found in by_meaning.items()}
+        if self.mode is SearchMode.HYBRID:
+            scores = fuse(bm25, cosine, self.semantic_weight)
+        else:
+            scores = share_of_best(bm25) if self.mode.text else cosine
+        best = by_meaning | by_text
+        return [(best[key], score) for key, score in ranked(scores, limit)]
+
+    def _look(self) -> tuple[LedgerNow, ...]:
+        """The ledgers beside what they were indexed from, read before the search: never too good."""
+        indexed_from = {
+            (source.project_id, source.file_type): source
+            for source in self.database.sources([project.id for project in self.projects], self.deadline)
+        }
+        return tuple(
+            look(project, spec, indexed_from.get((project.id, spec.file_type)))
+            for project in self.projects
+            for spec in project.ledgers
+            if spec.file_type in self.file_types
+        )
+
+    def _freshness(self, ledgers: Sequence[LedgerNow], meanings: Meanings) -> Freshness:
+        if self.semantic is None and all(ledger.unchanged for ledger in ledgers):
+            return Freshness(stale=frozenset(), behind=())
+        indexed: dict[RecordKey, str] = {}
+        for project in self.projects:
+            indexed |= self.database.indexed(project.id, self.deadline)
+        searched = [indexed] * self.mode.text + [meanings.held] * self.mode.meaning
+        return compare(ledgers, indexed, searched)
+
+
+@contextmanager
+def open_search(
+    workspace: Workspace,
+    projects: tuple[Project, ...],
+    *,
+    mode: SearchMode = SearchMode.HYBRID,
+    file_types: Sequence[str] = (),
+    deadline: Deadline,
+) -> Iterator[Searching]:
+    """Open what `mode` asks, for any number of queries; `file_types` empty means every ledger.
+
+    A hybrid search without Qdrant is one by keyword, with a note. Raises UsageError for an unknown
+    file_type, RequirementMissing where the mode's targets cannot be used. A database or a
+    collection that was never synced is empty, and its answers are not fresh.
+    """
+    wanted = _file_types(projects, file_types)
+    notes: tuple[str, ...] = ()
+    if workspace.qdrant is None and mode is SearchMode.HYBRID:
+        mode = SearchMode.KEYWORD
+        notes = ("Qdrant is not configured, so this is a keyword search (--mode keyword says so without this note).",)
+    semantic = open_semantic_index(workspace, deadline) if mode.meaning else None
+    weight = SEMANTIC_WEIGHT if workspace.semantic_weight is None else workspace.semantic_weight
+    with Database(workspace.database_url) as database:
+        yield Searching(projects, wanted, mode, weight, deadline, database, semantic, notes)
+
+
+def _file_types(projects: Sequence[Project], wanted: Sequence[str]) -> tuple[str, ...]:
+    known = tuple(dict.fromkeys(spec.file_type for project in projects for spec in project.ledgers))
+    for file_type in wanted:
+        if file_type not in known:
+            raise UsageError(f"No ledger has the type '{file_type}'.", remedy=f"There are: {', '.join(known)}.")
+    return tuple(dict.fromkeys(wanted)) or known
+
+
+def search(
+    workspace: Workspace,
+    projects: tuple[Project, ...],
+    query: str,
+    *,
+    mode: SearchMode = SearchMode.HYBRID,
+    file_types: Sequence[str] = (),
+    limit: int = DEFAULT_LIMIT,
+    deadline: Deadline,
+) -> SearchAnswer:
+    """The entries that fit `query` best; raises as `open_search` and `Searching.answers` do."""
+    with open_search(workspace, projects, mode=mode, file_types=file_types, deadline=deadline) as searching:
+        return next(searching.answers([query], limit=limit))
