@@ -111,6 +111,15 @@ def test_a_block_beyond_the_limit_is_cut_at_lines_then_spaces() -> None:
     ]
 
 
+def test_what_is_inside_a_list_or_quote_is_no_boundary() -> None:
+    content = "- one\n  - inner\n\n    text\n- two\n\n> quote\n> - inner\n\nend of it"
+
+    assert chunk_text(content, soft_chars=10, hard_chars=36) == [
+        "- one\n  - inner\n\n    text\n- two",
+        "> quote\n> - inner\n\nend of it",
+    ]
+
+
 def test_a_cut_never_separates_a_letter_from_its_accents() -> None:
     content = "e\u0301" * 30
 

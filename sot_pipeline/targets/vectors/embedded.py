@@ -79,7 +79,7 @@ class EmbeddedStore:
         if not write and versions.pointer() is None:
             yield EmbeddedCollection(None, self._folder, dimension)
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        versions.make_folder()
         with ExitStack() as locks:
             if write:
                 locks.enter_context(holding(versions.writer_lock, deadline))
@@ -97,7 +97,7 @@ class EmbeddedStore:
     ) -> Iterator[EmbeddedCollection]:
         """See VectorStore. Other writers wait for the whole of it, readers only for the swap."""
         versions = Versions(self._folder, project_id)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        versions.make_folder()
         with holding(versions.writer_lock, deadline):
             versions.sweep(versions.pointer())
             pointer = Pointer(versions.next_version(), model, dimension)

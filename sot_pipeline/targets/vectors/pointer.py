@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
+from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.plan import hash_text
 
 # The files of a shard that change with its points: id tracker, payload pages, vector chunks.
@@ -48,17 +49,25 @@ def read_pointer(path: Path) -> Pointer | None:
 
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
-    """Replace the pointer file: after a crash at any moment the old or the new one is there."""
+    """Replace the pointer file: after a crash at any moment the old or the new one is there.
+
+    Raises VectorStoreUnavailable where it cannot be written.
+    """
     temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(pointer), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(asdict(pointer), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise VectorStoreUnavailable(
+            f"{path} cannot be written: {error.strerror}.", remedy="Mend that and run the same command again."
+        ) from error
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -50,7 +50,7 @@ class ServerCollection:
         """
         from qdrant_client import models
 
-        name = self._writable()
+        name = self._existing()
         for batch in batches(points, vectors, self._dimension):
             rows = [models.PointStruct(id=key_id, vector=vector, payload=payload) for key_id, vector, payload in batch]
             self._attempts.run(deadline, partial(self._client.upsert, name, rows, wait=True))
@@ -59,7 +59,7 @@ class ServerCollection:
         """See Collection."""
         from qdrant_client import models
 
-        name = self._writable()
+        name = self._existing()
         ids = models.PointIdsList(points=[listed_id(key) for key in keys])
         self._attempts.run(deadline, partial(self._client.delete, name, ids, wait=True))
 
@@ -103,21 +103,19 @@ class ServerCollection:
 
     def count(self, deadline: Deadline) -> int:
         """Number of points, counted by the server."""
-        if self._name is None:
-            return 0
-        name = self._name
+        name = self._existing()
         return self._attempts.run(deadline, lambda: self._client.count(name, exact=True)).count
 
-    def _writable(self) -> str:
+    def _existing(self) -> str:
         if self._name is None:
-            raise ValueError("the collection was opened for reading")
+            raise ValueError("there is no such collection: it was opened for reading, which makes none")
         return self._name
 
     def _payloads(
         self, fields: list[str] | None, page_size: int, deadline: Deadline
     ) -> Iterator[tuple[str, Mapping[str, Json]]]:
         """(id, payload) of every point, page by page; `fields` None means all of the payload."""
-        name = self._writable()
+        name = self._existing()
         offset = None
         while True:
             page, offset = self._attempts.run(
@@ -133,7 +131,7 @@ class ServerCollection:
         """Each vector's projection by point id, as the server computes it."""
         from qdrant_client import models
 
-        name = self._writable()
+        name = self._existing()
         along = direction(self._dimension).tolist()
         points = max(1, self.count(deadline))
         answer = self._attempts.run(

@@ -10,7 +10,7 @@ write and `flush` is found by the next read (the seal is off then) and written a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -31,7 +31,7 @@ from sot_pipeline.targets.vectors.points import listed_id
 from sot_pipeline.targets.vectors.store import Match, Point
 
 if TYPE_CHECKING:
-    from qdrant_edge import EdgeShard
+    from qdrant_edge import EdgeShard, UpdateOperation
 
     from sot_pipeline.embedding.embedder import Vectors
 
@@ -113,7 +113,7 @@ def require_space(folder: Path) -> None:
     if free < MIN_FREE_BYTES:
         raise VectorStoreUnavailable(
             f"Only {free // 1_000_000} MB are free at {folder}; writing points needs {MIN_FREE_BYTES // 1_000_000} MB.",
-            remedy="Free some space and run the same command again; the index is as it was.",
+            remedy="Free some space and run the same command again; what is stored stays.",
         )
 
 
@@ -164,8 +164,7 @@ class EmbeddedCollection:
             deadline.check("before a batch of points was written")
             require_space(self._folder)
             rows = [engine.Point(key_id, vector, payload) for key_id, vector, payload in batch]
-            with engine_errors(self._folder):
-                shard.update(engine.UpdateOperation.upsert_points(rows))
+            self._update(shard, engine.UpdateOperation.upsert_points(rows))
         self._settle(point.key for point in points)
 
     def delete(self, keys: Sequence[str], deadline: Deadline) -> None:
@@ -174,8 +173,7 @@ class EmbeddedCollection:
 
         deadline.check("before points were deleted")
         shard = self._changing()
-        with engine_errors(self._folder):
-            shard.update(engine.UpdateOperation.delete_points([listed_id(key) for key in keys]))
+        self._update(shard, engine.UpdateOperation.delete_points([listed_id(key) for key in keys]))
         self._settle(keys)
 
     def search(
@@ -237,13 +235,21 @@ class EmbeddedCollection:
 
     def _changing(self) -> EdgeShard:
         if self._shard is None:
-            raise ValueError(f"collection {self._folder.name} was opened for reading")
+            raise ValueError("there is no such collection: it was opened for reading, which makes none")
         if not self._changed:
             self._unseal()
             self._changed = True
         return self._shard
 
-    def _settle(self, keys: Iterator[str] | Sequence[str]) -> None:
+    def _update(self, shard: EdgeShard, operation: UpdateOperation) -> None:
+        try:
+            with engine_errors(self._folder):
+                shard.update(operation)
+        except VectorStoreUnavailable:
+            self._suspects = None  # half of it may have been written
+            raise
+
+    def _settle(self, keys: Iterable[str]) -> None:
         if self._suspects:
             self._suspects.difference_update(keys)
 

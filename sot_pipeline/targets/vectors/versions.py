@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.targets.vectors.pointer import Pointer, read_pointer, seal_of, write_pointer
 from sot_pipeline.targets.vectors.store import COLLECTION_SUFFIX, collection_name
 
@@ -25,6 +26,16 @@ class Versions:
         self.writer_lock = folder / f"{self.name}.writer.lock"
         self.shard_lock = folder / f"{self.name}.shard.lock"
         self._pointer = folder / f"{self.name}.json"
+
+    def make_folder(self) -> None:
+        """Make the folder of all collections. Raises VectorStoreUnavailable where it cannot be made."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VectorStoreUnavailable(
+                f"The vector folder {self.folder} cannot be made: {error.strerror}.",
+                remedy="Name another folder ('qdrant' in sot.toml, QDRANT_HOST) or mend its permissions.",
+            ) from error
 
     def pointer(self) -> Pointer | None:
         """What is live; None where nothing is."""
@@ -48,10 +59,13 @@ class Versions:
         return 1 + max(self._numbers(), default=0)
 
     def sweep(self, live: Pointer | None) -> None:
-        """Remove every version but the live one: old ones and what a crash left behind."""
+        """Remove every version but the live one: old ones and what a crash left behind.
+
+        What cannot be removed now is tried again by the next sweep.
+        """
         for number in list(self._numbers()):
             if live is None or number != live.version:
-                shutil.rmtree(self.shard(number))
+                shutil.rmtree(self.shard(number), ignore_errors=True)
 
     def _numbers(self) -> Iterator[int]:
         start = f"{self.name}_v"

@@ -13,16 +13,19 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.plan import diff
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors import holding, shard
 from sot_pipeline.targets.vectors.embedded import EmbeddedStore
-from sot_pipeline.targets.vectors.pointer import read_pointer, write_pointer
+from sot_pipeline.targets.vectors.pointer import read_pointer, seal_of, write_pointer
+from sot_pipeline.targets.vectors.shard import ShardDamaged, engine_errors
 from sot_pipeline.targets.vectors.versions import Versions
 from sot_pipeline_tests.targets.vectors.conftest import (
     DIMENSION,
@@ -114,6 +117,24 @@ class TestSeal:
         fingerprints(store)
 
         assert Versions(folder, PROJECT).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
+
+    def test_points_are_audited_page_by_page(self, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shard, "_SCROLL_POINTS", 7)
+        write(store, FOUND)
+
+        assert fingerprints(store, deep=True) == wanted(FOUND)
+
+    def test_a_write_that_failed_half_way_is_never_sealed(self, store: EmbeddedStore, folder: Path) -> None:
+        write(store, FOUND)
+        zero(next(live_folder(folder).rglob("chunk_0.mmap")))
+        pointer = read_pointer(pointer_file(folder))
+        assert pointer
+        write_pointer(pointer_file(folder), replace(pointer, seal=seal_of(live_folder(folder))))
+
+        with pytest.raises(ShardDamaged):
+            write(store, FOUND[:2])
+
+        assert seal(folder) == ""
 
     def test_info_counts_anew_where_the_seal_is_broken(self, store: EmbeddedStore, folder: Path) -> None:
         write(store, FOUND)
@@ -209,6 +230,34 @@ class TestDamage:
 
         with pytest.raises(VectorStoreUnavailable, match="not a folder we may write"):
             EmbeddedStore(tmp_path / "taken" / "vectors").check(NEVER)
+
+    def test_what_the_machine_lacks_is_not_taken_for_damage(self, folder: Path) -> None:
+        with pytest.raises(VectorStoreUnavailable, match="Permission denied") as refused, engine_errors(folder):
+            raise Exception("failed to open: Permission denied (os error 13)")
+
+        assert not isinstance(refused.value, ShardDamaged)
+
+    def test_info_of_a_damaged_index_counts_no_points(self, store: EmbeddedStore, folder: Path) -> None:
+        write(store, FOUND)
+        shutil.rmtree(live_folder(folder))
+
+        info = store.info(PROJECT, NEVER)
+
+        assert info
+        assert info.points == 0
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("mine")
+
+        with pytest.raises(VectorStoreUnavailable, match="cannot be made"):
+            write(EmbeddedStore(tmp_path / "taken" / "vectors"), FOUND)
+
+    def test_a_pointer_that_cannot_be_written_is_named(self, store: EmbeddedStore, folder: Path) -> None:
+        write(store, FOUND)
+        (folder / f"{pointer_file(folder).name}.tmp").mkdir()
+
+        with pytest.raises(VectorStoreUnavailable, match="cannot be written"):
+            write(store, FOUND)
 
     def test_a_check_writes_nothing(self, store: EmbeddedStore, folder: Path) -> None:
         store.check(NEVER)
@@ -381,6 +430,25 @@ class TestOtherProcesses:
             store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER),
             pytest.raises(VectorStoreUnavailable, match="in use by process"),
         ):
+            fingerprints(store)
+
+    def test_a_holder_without_a_name_is_another_process(self, store: EmbeddedStore, folder: Path) -> None:
+        write(store, FOUND)
+
+        with (
+            FileLock(Versions(folder, PROJECT).shard_lock),
+            pytest.raises(VectorStoreUnavailable, match="in use by another process"),
+            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=Deadline(0.1)),
+        ):
+            pass
+
+    def test_a_lock_file_that_cannot_be_made_is_named(self, store: EmbeddedStore, folder: Path) -> None:
+        write(store, FOUND)
+        lock = Versions(folder, PROJECT).shard_lock
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+
+        with pytest.raises(VectorStoreUnavailable, match=rf"cannot be locked: {lock}"):
             fingerprints(store)
 
     def test_two_processes_that_write_at_once_lose_nothing(self, store: EmbeddedStore, folder: Path) -> None:

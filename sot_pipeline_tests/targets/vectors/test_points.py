@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.targets.chunks import utf8_size
 from sot_pipeline.targets.vectors.points import (
+    entry_hashes,
     fingerprint_of,
     listed_id,
     point_id,
@@ -114,6 +115,15 @@ def test_the_fingerprint_covers_every_field(other: dict[str, object]) -> None:
 
     assert fingerprint(replace(point, **other)) != point.content_hash  # type: ignore[arg-type]
     assert fingerprint(point) == point.content_hash
+
+
+def test_listed_fingerprints_tell_which_version_of_an_entry_is_indexed() -> None:
+    first, second = cut("## A\n" + "a " * 150 + "\n## B\n" + "b " * 150)
+    whole = {first.key: first.content_hash, second.key: second.content_hash}
+
+    assert entry_hashes(whole, "demo") == {KEY: "0123456789abcdef"}
+    assert entry_hashes({**whole, second.key: ""}, "demo") == {KEY: ""}
+    assert entry_hashes({**whole, second.key: "ffff-0"}, "demo") == {KEY: ""}
 
 
 @given(st.tuples(st.text(max_size=5), st.text(max_size=5), st.text(max_size=5)), st.data())

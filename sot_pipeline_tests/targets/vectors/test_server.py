@@ -101,6 +101,22 @@ def test_a_lost_answer_to_the_swap_does_not_lose_the_new_version(store: ServerSt
     assert fingerprints(store, deep=True) == wanted(FOUND)
 
 
+def test_a_swap_whose_every_answer_is_lost_is_not_taken_for_a_failed_one(
+    store: ServerStore, server: StubQdrantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "_FIRST_PAUSE_SECONDS", 0.001)
+    write(store, FOUND[:1])
+
+    with (
+        pytest.raises(VectorStoreUnavailable, match="cannot be reached"),
+        store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh,
+    ):
+        fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
+        server.lost_answers = attempts.ATTEMPTS
+
+    assert fingerprints(store, deep=True) == wanted(FOUND)
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_passing_fault_is_tried_again(store: ServerStore, server: StubQdrantServer, status: int) -> None:
     server.statuses = [status]
@@ -244,10 +260,15 @@ def test_vectors_are_proved_without_being_moved(store: ServerStore, server: Stub
     assert calls == ["count", "query", "scroll"]
 
 
-def test_open_store_picks_the_engine_and_loads_neither(tmp_path: Path) -> None:
+def test_open_store_picks_the_engine(tmp_path: Path) -> None:
     assert isinstance(open_store(QdrantTarget(path=tmp_path)), EmbeddedStore)
     assert isinstance(open_store(QdrantTarget(url="http://localhost:6333")), ServerStore)
 
+    with pytest.raises(VectorStoreUnavailable, match="neither a folder nor a URL"):
+        open_store(QdrantTarget())
+
+
+def test_opening_a_store_loads_no_engine() -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from sot_pipeline.targets.vectors import open_store\n"

@@ -147,9 +147,10 @@ def test_hostile_text_is_stored_byte_for_byte(store: VectorStore) -> None:
 
 FORGERIES: list[dict[str, object]] = [{"text": "forged"}, {"title": "forged"}, {"path": "x.md"}, {"chunk": 7}]
 FORGERIES += [{"content_hash": "0" * 16}, {"projection": 0.5}, {"projection": "0"}, {"entry_id": "BUILD-8"}, {"x": 1}]
+FORGERIES += [{"title": 5}, {"chunk": "0"}, {"stamp": "0 other#0"}]
 
 
-@pytest.mark.parametrize("fields", FORGERIES, ids=lambda fields: next(iter(fields)))
+@pytest.mark.parametrize("fields", FORGERIES, ids=str)
 def test_a_deep_read_shows_an_altered_payload(rig: Rig, fields: dict[str, object]) -> None:
     found = points(entry(1), entry(2))
     write(rig.store, found)
