@@ -1,66 +1,86 @@
-"""Files replaced as a whole: a reader sees the old bytes or the new ones, never a mixture."""
+"""Replaces a file's content in one step: readers see the old bytes or the new ones, never a mixture.
+
+For canonical files that people edit as well (README, META blocks). Which bytes, and under which
+lock, is decided elsewhere.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-from sot_pipeline.errors import FileChangedMeanwhile, SotError
+from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable
 
 
-def replace_file(path: Path, new: bytes, *, expected: bytes) -> None:
-    """Make `path` hold `new`, if it still holds `expected`; mode and owner stay as they are.
-
-    A symbolic link stays one: the file it leads to is replaced. Raises FileChangedMeanwhile where
-    somebody wrote meanwhile, SotError where the file or its folder cannot be written; either way
-    the file is as it was and no temporary file is left.
-    """
+def read_file(path: Path) -> bytes:
+    """The bytes of `path`. Raises FileUnusable where it cannot be read."""
     try:
-        # Symlink loops are RuntimeError here, and OSError from Python 3.13 on.
-        target = path.resolve(strict=True)
-        if not os.access(target, os.W_OK):
-            raise PermissionError(None, "the file is write-protected")
-        _replace(target, new, expected)
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SotError(
-            f"{path}: cannot be written ({reason}).", remedy="Nothing of it was changed; mend that and run again."
+        return path.read_bytes()
+    except OSError as error:
+        raise FileUnusable(
+            f"{path}: cannot be read ({error.strerror}).", remedy="Create it, or mend its permissions."
         ) from None
 
 
-def _replace(target: Path, new: bytes, expected: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    temporary = Path(name)
+def replace_file(path: Path, new: bytes, *, expected: bytes) -> None:
+    """Make `new` the content of `path`, which was `expected` when the caller read it.
+
+    A symbolic link stays one: the file it leads to is replaced. Mode, owner and extended
+    attributes are kept; hard links are not. Raises FileChangedMeanwhile where the file holds
+    something else by now, FileUnusable where it cannot be written; it is then as it was, and no
+    temporary file is left.
+    """
+    temporary: Path | None = None
     try:
-        with os.fdopen(handle, "wb") as file:
-            _keep_mode_and_owner(file.fileno(), target.stat())
+        real = Path(os.path.realpath(path, strict=True))
+        if not os.access(real, os.W_OK):
+            # Renaming would work all the same, but a read-only file is meant to stay.
+            raise PermissionError(0, "it is read-only")
+        descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=".tmp")
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(new)
             file.flush()
+            _keep_status(real, file.fileno(), temporary)
             os.fsync(file.fileno())
-        if target.read_bytes() != expected:
-            raise FileChangedMeanwhile(
-                f"{target}: somebody changed the file while it was being worked on.",
-                remedy="Their version is kept; run the same command again.",
-            )
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
+        _require_unchanged(path, real, expected)
+        temporary.replace(real)
+        temporary = None
+        _sync_folder(real.parent)
+    except OSError as error:
+        raise FileUnusable(
+            f"{path}: cannot be written ({error.strerror}).", remedy="Mend its permissions or free some space."
+        ) from None
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
-def _keep_mode_and_owner(handle: int, before: os.stat_result) -> None:
-    now = os.fstat(handle)
-    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-        os.fchown(handle, before.st_uid, before.st_gid)
-    os.fchmod(handle, before.st_mode & 0o7777)  # after the owner: a change of owner drops set-id bits
+def _keep_status(real: Path, descriptor: int, temporary: Path) -> None:
+    """Owner, mode and extended attributes of `real` for the temporary file; its times stay its own."""
+    old, new = real.stat(), os.fstat(descriptor)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    shutil.copystat(real, temporary)
+    os.utime(descriptor)
+
+
+def _require_unchanged(path: Path, real: Path, expected: bytes) -> None:
+    if real.read_bytes() != expected:
+        raise FileChangedMeanwhile(
+            f"{path}: somebody edited it while its new content was made; their edit was kept.",
+            remedy="Run the same command again.",
+        )
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -1,18 +1,22 @@
-"""Locks between processes: one file a subsystem, several taken together or not at all.
+"""Locks between writers: one lock file a subsystem, held by the operating system.
 
-The operating system owns the lock (through filelock), so a holder that died holds nothing. Who
-holds it is told by a small JSON file beside the lock, which is for people: it decides nothing.
+A holder that dies frees its locks. Beside each lock file stands who holds it, for people only:
+who may go on is decided by the lock alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import sys
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
@@ -20,84 +24,119 @@ from filelock import FileLock, Timeout
 
 from sot_pipeline.errors import LockNotAcquired
 
-# Whoever takes several takes them in this order, so that two processes never wait for each other.
+# Whoever needs several takes them in this order, so that no two can wait for each other.
 CANONICAL_ORDER = ("queue", "runs", "archive", "docs")
+_POLL_SECONDS = 0.05
+
+# Lock file → thread that holds it in this process, to notice what would otherwise wait for itself.
+_held: dict[Path, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock: process, host, the words of its command (no options), since when (ISO, UTC)."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"'{self.command}' (process {self.pid} on {self.host}) since {self.since}"
 
 
 class MultiLock:
-    """Context manager that holds the locks `names` of `folder`: all of them, or none.
+    """All of some locks, or none: a context manager, used once."""
 
-    They are taken in order under one deadline, `wait_seconds` from entering, and released in
-    reverse. Not re-entrant: entered twice, the second waits like anybody else's. Raises ValueError
-    for unknown, repeated or out-of-order names, LockNotAcquired when the deadline passes.
-    """
+    def __init__(self, folder: Path, names: Sequence[str], *, wait_seconds: float) -> None:
+        """`names` in canonical order; `wait_seconds` for all of them together.
 
-    def __init__(self, folder: Path, names: tuple[str, ...], *, wait_seconds: float) -> None:
+        Raises ValueError for names out of order, unknown or repeated.
+        """
         if list(names) != [name for name in CANONICAL_ORDER if name in names]:
-            raise ValueError(f"locks {names!r} are not in the order {' < '.join(CANONICAL_ORDER)}")
-        self._folder = folder
-        self._names = names
-        self._wait_seconds = wait_seconds
-        self._held: ExitStack | None = None
+            raise ValueError(f"Locks {tuple(names)} are not in the canonical order {CANONICAL_ORDER}.")
+        self._folder = folder.absolute()
+        self._names = tuple(names)
+        self._wait_seconds = max(0.0, wait_seconds)
+        self._locks: list[tuple[Path, FileLock]] = []
 
     def __enter__(self) -> MultiLock:
+        """Raises LockNotAcquired (nothing is held then) and, for a wrong order, RuntimeError."""
+        self._require_order()
         end = time.monotonic() + self._wait_seconds
-        with ExitStack() as taken:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             for name in self._names:
-                self._take(name, max(0.0, end - time.monotonic()), taken)
-            self._held = taken.pop_all()
+                self._acquire(name, max(0.0, end - time.monotonic()))
+        except OSError as error:
+            self._release()
+            raise LockNotAcquired(
+                f"Locks cannot be taken in {self._folder} ({error.strerror}).",
+                remedy="Mend the permissions of the folder or free some space.",
+            ) from None
+        except BaseException:
+            self._release()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._held:
-            self._held.close()
-            self._held = None
+        self._release()
 
-    def _take(self, name: str, wait: float, taken: ExitStack) -> None:
-        holder = self._folder / f"{name}.holder.json"
+    def _require_order(self) -> None:
+        """A thread that holds a lock may only take later ones; the same one again would never come."""
+        me = threading.get_ident()
+        mine = [name for name in CANONICAL_ORDER if _held.get(self._path(name)) == me]
+        if mine and self._names and CANONICAL_ORDER.index(self._names[0]) <= CANONICAL_ORDER.index(mine[-1]):
+            raise RuntimeError(f"Lock '{self._names[0]}' asked for while holding '{mine[-1]}' of the same folder.")
+
+    def _acquire(self, name: str, seconds: float) -> None:
+        path = self._path(name)
+        # thread_local=False: whoever ends the block may release, whatever thread that is.
+        lock = FileLock(path, timeout=seconds, poll_interval=_POLL_SECONDS, thread_local=False)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # Not bound to the thread: a generator may be closed in another one than it began in.
-            lock = FileLock(self._folder / f"{name}.lock", timeout=wait, thread_local=False)
-            taken.enter_context(lock)
-            taken.callback(holder.unlink, missing_ok=True)
-            _write_holder(holder)
+            lock.acquire()
         except Timeout:
-            raise self._held_by_another(name, holder) from None
-        except OSError as error:
+            holder = read_holder(self._folder, name)
             raise LockNotAcquired(
-                f"Lock '{name}' in {self._folder} cannot be taken ({error.strerror}).",
-                remedy="Make the folder writable for the user who runs sot.",
+                f"Lock '{name}' ({path}) is held by {holder or 'another process'}; waited {self._wait_seconds:g} s.",
+                remedy="Wait until it is done or stop it, then run the same command again (--lock-wait SECONDS).",
             ) from None
+        self._locks.append((path, lock))
+        _held[path] = threading.get_ident()
+        _holder_file(self._folder, name).write_text(json.dumps(asdict(_me())), encoding="utf-8")
 
-    def _held_by_another(self, name: str, holder: Path) -> LockNotAcquired:
-        who, remedy = _read_holder(holder)
-        return LockNotAcquired(
-            f"Lock '{name}' in {self._folder} is held by {who}; waited {self._wait_seconds:.3g} s.", remedy=remedy
-        )
+    def _release(self) -> None:
+        while self._locks:
+            path, lock = self._locks.pop()
+            with contextlib.suppress(OSError):  # only a courtesy to readers
+                _holder_file(self._folder, path.stem).unlink()
+            _held.pop(path, None)
+            lock.release()
 
-
-def _write_holder(path: Path) -> None:
-    """Pid, host, program and time of this process; its arguments may hold secrets and are left out."""
-    program = Path(sys.argv[0]).name if sys.argv else ""
-    holder = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "command": program or "python",
-        "since": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
-    }
-    path.write_text(json.dumps(holder), encoding="utf-8")
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"
 
 
-def _read_holder(path: Path) -> tuple[str, str]:
-    """Who holds the lock, and what to do about it."""
+def read_holder(folder: Path, name: str) -> Holder | None:
+    """Who says to hold lock `name`; None where nobody does or what stands there cannot be read.
+
+    A holder that was killed still stands there, until the next one comes.
+    """
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        who = f"'{holder['command']}' (process {holder['pid']} on {holder['host']}) since {holder['since']}"
-        here = holder["host"] == socket.gethostname()
+        fields = json.loads(_holder_file(folder, name).read_bytes())
+        return Holder(int(fields["pid"]), str(fields["host"]), str(fields["command"]), str(fields["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process", "Wait until it has finished and run the same command again."
-    end = f"'kill {holder['pid']}' frees the lock" if here else f"end it on {holder['host']}"
-    return who, f"Wait until it has finished and run the same command again; if it hangs, {end}."
+        return None
+
+
+def _holder_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def _me() -> Holder:
+    # Options are left out: the value of one may be a password.
+    words = takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
+    command = " ".join([Path(sys.argv[0]).name, *words])
+    return Holder(os.getpid(), socket.gethostname(), command, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -1,193 +1,245 @@
-"""The README as a target: a summary between two markers, and not one byte outside them.
+"""The README as a target: the summary between its markers, and nothing else of it.
 
-Which words the summary has is `ledgers/summary.py`; here is where it stands and how it gets there.
-A marker counts where it takes effect as a comment: not in fences, code spans or other comments.
-Nor where it is quoted or indented by two columns or more: it then belongs to a list or to code.
+Bytes in, bytes out, so that everything around the markers stays as it is: line ends, encoding,
+byte order mark. What the summary says is decided where the ledgers are.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sot_pipeline.errors import ReadmeMarkersError
-from sot_pipeline.ledgers.scan import Hidden, Scan, scan
-from sot_pipeline.ledgers.words import mask_code
-from sot_pipeline.runtime.files import replace_file
+from sot_pipeline.runtime.files import read_file, replace_file
 
 START = b"<!-- SOT_SUMMARY_START -->"
 END = b"<!-- SOT_SUMMARY_END -->"
 
-_MARKER = re.compile(rb"<!-- SOT_SUMMARY_(?:START|END) -->")
-_OUTSIDE_TEXT = re.compile(rb" {2}| ?\t| ?>")  # how a line begins that belongs to a list, code or a quotation
-_SETEXT_H1 = re.compile(rb"^ {0,3}[^\s>#<`~+*-][^\n]*\n {0,3}=+[ \t]*$", re.MULTILINE)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_INIT = "sot readme init --execute"
+_BOM = b"\xef\xbb\xbf"
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+# Quotes and list items may stand before a fence, and items indent it by any number of spaces.
+_CONTAINER = rb"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"
+_FENCE_OPENS = re.compile(_CONTAINER + rb"(?P<fence>`{3,}(?=[^`\r\n]*(?:[\r\n]|\Z))|~{3,})")
+_FENCE_CLOSES = re.compile(rb"[ \t>]*(?P<fence>`{3,}|~{3,})[ \t\r\n]*\Z")
+_COMMENT_OR_CODE = re.compile(rb"\\[<`]|<!--|(?P<ticks>`+)")
+_PARAGRAPH_ENDS = re.compile(rb"(?:\r\n|\n|\r)(?=[ \t]*(?:[\r\n]|<!--))")
+_ATX_H1 = re.compile(rb" {0,3}#(?:[ \t]|[\r\n]|\Z)")
+_SETEXT_H1 = re.compile(rb" {0,3}=+[ \t]*[\r\n]*\Z")
+_TEXT = re.compile(rb" {0,3}[^\s>#<]")
+
+
+class _Marker(NamedTuple):
+    text: bytes
+    offset: int
+    line: int  # from 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What counts in a README: its markers, and the offset after its first H1 (None without one)."""
+
+    markers: tuple[_Marker, ...]
+    after_h1: int | None
+
+
+def current_summary(data: bytes, name: str = "README") -> str:
+    """The text between the markers, with line feeds as line ends; bytes that are no UTF-8 are replaced.
+
+    Raises ReadmeMarkersError, naming `name` and a line, where there is not exactly one pair.
+    """
+    start, end = _pair(data, name)
+    text = data[start:end].decode("utf-8", errors="replace")
+    return _with_line_ends(text, "\n").removeprefix("\n").removesuffix("\n")
+
+
+def with_summary(data: bytes, summary: str, name: str = "README") -> bytes:
+    """`data` with `summary` between its markers; `data` itself where it says so already.
+
+    Only bytes between the markers change; new lines end as the start marker's line does. Raises
+    ReadmeMarkersError for unusable markers, and for a summary that would make them so.
+    """
+    if current_summary(data, name) == summary:
+        return data
+    start, end = _pair(data, name)
+    eol = _line_end_after(data, start)
+    middle = _with_line_ends(f"\n{summary}\n" if summary else "\n", eol).encode()
+    changed = data[:start] + middle + data[end:]
+    try:
+        if current_summary(changed, name) == summary:
+            return changed
+    except ReadmeMarkersError:
+        pass
+    raise ReadmeMarkersError(
+        f"{name}: this summary cannot stand between markers: {summary!r}.",
+        remedy="A ledger's title holds a marker; take it out.",
+    )
+
+
+def with_markers(data: bytes, name: str = "README") -> bytes:
+    """`data` with a pair of markers under its first H1, at the top without one; itself if it has a pair.
+
+    Raises ReadmeMarkersError where half a pair or more than one is there.
+    """
+    scan = _scan(data)
+    if scan.markers:
+        _pair(data, name)
+        return data
+    top = len(_BOM) if data.startswith(_BOM) else 0
+    offset = top if scan.after_h1 is None else scan.after_h1
+    eol = _line_end_after(data, 0).encode()
+    pair = START + eol + END + eol
+    before, after = data[:offset], data[offset:]
+    if scan.after_h1 is not None:
+        pair = eol + pair if before.endswith((b"\n", b"\r")) else eol + eol + pair
+    if after and not after.startswith((b"\n", b"\r")):
+        pair += eol
+    return before + pair + after
 
 
 def read_summary(path: Path) -> str:
-    """What stands between the markers: line feeds only, without the newlines around it.
-
-    Raises ReadmeMarkersError where the file or its pair of markers is missing or unusable.
-    """
-    data = _read(path)
-    return _text(data, _pair(data, path))
+    """The summary that the README at `path` shows. Raises ReadmeMarkersError, FileUnusable."""
+    return current_summary(read_file(path), str(path))
 
 
 def update_readme(path: Path, summary: str) -> bool:
-    """Make the README say `summary`; False, and no write, where it says so already.
+    """Write `summary` into the README; True where that changed the file, else it is not touched.
 
-    Raises ReadmeMarkersError as `read_summary` does, and where `summary` would itself break the
-    markers; FileChangedMeanwhile where somebody wrote meanwhile.
+    Raises ReadmeMarkersError, FileChangedMeanwhile or FileUnusable, the file being as it was.
     """
-    before = _read(path)
-    pair = _pair(before, path)
-    summary = _lines(summary)
-    if _text(before, pair) == summary:
+    before = read_file(path)
+    after = with_summary(before, summary, str(path))
+    if after == before:
         return False
-    after = with_summary(before, pair, summary)
-    if _text(after, _pair(after, path)) != summary:
-        raise ReadmeMarkersError(
-            f"{path}: the summary holds a marker or an open fence and cannot stand between the markers.",
-            remedy="Mend the title it comes from.",
-        )
     replace_file(path, after, expected=before)
     return True
 
 
 def add_marker_pair(path: Path, *, execute: bool) -> bool:
-    """Put an empty pair under the first H1 (without one: at the top); False where a pair is there.
+    """Put markers into a README that has none; True where that changes, or would change, the file.
 
-    Without `execute` only tells. Raises ReadmeMarkersError for a missing file and for markers that
-    are there but are no pair.
+    Raises ReadmeMarkersError, FileChangedMeanwhile or FileUnusable, the file being as it was.
     """
-    before = _read(path)
-    if _markers(before):
-        _pair(before, path)
+    before = read_file(path)
+    after = with_markers(before, str(path))
+    if after == before:
         return False
     if execute:
-        replace_file(path, with_marker_pair(before), expected=before)
+        replace_file(path, after, expected=before)
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The bytes from the end of the start marker to the start of the end marker."""
-
-    start: int
-    end: int
-
-
-def with_summary(data: bytes, pair: Pair, summary: str) -> bytes:
-    """`data` with the bytes of `pair` replaced, in the line ends of the file."""
-    newline = _newline(data, pair.start)
-    text = "\n".join(("", summary, "")).encode().replace(b"\n", newline)
-    return data[: pair.start] + text + data[pair.end :]
+def _pair(data: bytes, name: str) -> tuple[int, int]:
+    """Offsets of the first byte after the start marker and of the end marker."""
+    markers = _scan(data).markers
+    if [marker.text for marker in markers] == [START, END]:
+        return markers[0].offset + len(START), markers[1].offset
+    raise _unusable(markers, name)
 
 
-def with_marker_pair(data: bytes) -> bytes:
-    """`data` with an empty pair of markers put in."""
-    at = _after_h1(data)
-    newline = _newline(data, at)
-    before, after = data[:at], data[at:]
-    lead = b"" if before in (b"", _BYTE_ORDER_MARK) else newline if before.endswith((b"\n", b"\r")) else newline * 2
-    tail = newline if after and not after.startswith((b"\n", b"\r")) else b""
-    return before + lead + START + newline + END + newline + tail + after
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ReadmeMarkersError(f"{path}:1: the README is missing.", remedy=f"Create it, then run: {_INIT}") from None
-    except OSError as error:
-        raise ReadmeMarkersError(
-            f"{path}:1: the README cannot be read ({error.strerror}).", remedy="Mend that, or 'readme' in sot.toml."
-        ) from None
-
-
-def _scannable(data: bytes) -> bytes:
-    """ASCII with line feeds, each byte in its place: the scanner reads it and offsets stay true."""
-    if data.startswith(_BYTE_ORDER_MARK):
-        data = b"\n\n\n" + data[3:]
-    return data.replace(b"\r\n", b" \n").replace(b"\r", b"\n").translate(_TO_ASCII)
-
-
-_TO_ASCII = bytes(range(128)) + b"x" * 128
-
-
-def _markers(data: bytes) -> list[re.Match[bytes]]:
-    """The markers that count, in file order."""
-    if not _MARKER.search(data):
-        return []
-    text = _scannable(data)
-    scanned = scan(text)
-    return [match for match in _MARKER.finditer(text) if _counts(text, match.start(), scanned)]
-
-
-def _counts(text: bytes, at: int, scanned: Scan) -> bool:
-    line = text.rfind(b"\n", 0, at) + 1
-    if _OUTSIDE_TEXT.match(text, line, at):
-        return False
-    end = text.find(b"\n", at)
-    shown = mask_code(text[line : end if end >= 0 else len(text)].decode("ascii"))
-    if shown[at - line] != "<":
-        return False
-    span = next((span for span in scanned.hidden if span.start <= at < span.end), None)
-    if span is None or span.kind is Hidden.HTML:
-        return True
-    in_comment = text.rfind(b"<!--", span.start, at) > text.rfind(b"-->", span.start, at)
-    return span.kind is Hidden.COMMENT and not in_comment
-
-
-def _pair(data: bytes, path: Path) -> Pair:
-    markers = _markers(data)
-    if [marker[0] for marker in markers] == [START, END]:
-        return Pair(markers[0].end(), markers[1].start())
-    text = _scannable(data)
-    where = [(marker[0] == START, text.count(b"\n", 0, marker.start()) + 1) for marker in markers]
-    line, message, remedy = _fault(where)
-    raise ReadmeMarkersError(f"{path}:{line}: {message}", remedy=remedy)
-
-
-def _fault(markers: list[tuple[bool, int]]) -> tuple[int, str, str]:
-    """Line, message and remedy for markers (is it the start?, line) that are no pair."""
+def _unusable(markers: tuple[_Marker, ...], name: str) -> ReadmeMarkersError:
     if not markers:
-        return 1, "the summary markers are missing.", f"Run: {_INIT}"
-    again = f"Keep one pair, start before end; or remove every marker and run: {_INIT}"
-    for is_start, word in ((True, "start"), (False, "end")):
-        lines = [line for start, line in markers if start is is_start]
-        if len(lines) > 1:
-            return lines[1], f"the summary's {word} marker is repeated (first in line {lines[0]}).", again
+        return ReadmeMarkersError(
+            f"{name}:1: no summary markers.", remedy=f"Put them in: sot readme init, or by hand: {_shown(START)}."
+        )
+    for wanted in (START, END):
+        lines = [marker.line for marker in markers if marker.text == wanted]
         if not lines:
-            return markers[0][1], f"this summary marker stands alone, the {word} marker is missing.", again
-    return markers[0][1], "the summary's end marker stands before its start marker.", again
+            return ReadmeMarkersError(
+                f"{name}:{markers[0].line}: the marker {_shown(wanted)} is missing.",
+                remedy="Add it, or remove its partner and run: sot readme init",
+            )
+        if len(lines) > 1:
+            return ReadmeMarkersError(
+                f"{name}:{lines[1]}: the marker {_shown(wanted)} is repeated (first in line {lines[0]}).",
+                remedy="Keep one pair; an example belongs into a code fence.",
+            )
+    return ReadmeMarkersError(
+        f"{name}:{markers[0].line}: the end marker stands before the start marker.", remedy="Swap the two."
+    )
 
 
-def _text(data: bytes, pair: Pair) -> str:
-    return _lines(data[pair.start : pair.end].decode("utf-8", "replace"))
+def _shown(marker: bytes) -> str:
+    return marker.decode("ascii")
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+def _scan(data: bytes) -> _Scan:
+    """Walk the lines of a README, past fenced code, code spans and comments (CommonMark 4.5, 6.1, 4.6)."""
+    markers: list[_Marker] = []
+    after_h1: int | None = None
+    fence = b""
+    previous = b""
+    resume = 0  # end of a comment that reaches into later lines
+    for number, offset, line in _lines(data):
+        if fence:
+            closing = _FENCE_CLOSES.match(line)
+            if closing and closing["fence"].startswith(fence):
+                fence = b""
+            continue
+        if resume <= offset:
+            opening = _FENCE_OPENS.match(line)
+            if opening:
+                fence, previous = opening["fence"], b""
+                continue
+            is_h1 = _ATX_H1.match(line) or (_SETEXT_H1.match(line) and _TEXT.match(previous))
+            if is_h1 and after_h1 is None:
+                after_h1 = offset + len(line)
+            previous = line
+        found, resume = _comments(data, max(offset, resume), offset + len(line))
+        markers += [_Marker(text, at, number) for text, at in found]
+    return _Scan(tuple(markers), after_h1)
 
 
-def _newline(data: bytes, at: int) -> bytes:
-    """The line end that follows `at`, or else the first of the file; a line feed where there is none."""
-    found = re.compile(rb"\r\n|\n|\r").search(data, at) or re.search(rb"\r\n|\n|\r", data)
-    return found[0] if found else b"\n"
+def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Number (from 1), offset and bytes of each line, its end included; a BOM belongs to no line."""
+    offset = len(_BOM) if data.startswith(_BOM) else 0
+    number = 0
+    while offset < len(data):
+        number += 1
+        match = _LINE.match(data, offset)
+        line = match[0] if match else b""
+        yield number, offset, line
+        offset += len(line)
 
 
-def _after_h1(data: bytes) -> int:
-    """Offset behind the first H1's line end; of the file's begin where there is none."""
-    text = _scannable(data)
-    scanned = scan(text)
-    ends = [heading.end for heading in scanned.headings if heading.level == 1][:1]
-    for match in _SETEXT_H1.finditer(text):
-        if not any(span.start <= match.start() < span.end for span in scanned.hidden):
-            ends.append(match.end())
-            break
-    if not ends:
-        return len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
-    return min(min(ends) + 1, len(data))
+def _comments(data: bytes, start: int, end: int) -> tuple[list[tuple[bytes, int]], int]:
+    """Markers among the comments that begin in data[start:end], and where the last comment ends."""
+    found: list[tuple[bytes, int]] = []
+    position = start
+    while position < end and (token := _COMMENT_OR_CODE.search(data, position, end)):
+        position = token.end()
+        if token["ticks"]:
+            closing = re.compile(rb"(?<!`)" + token["ticks"] + rb"(?!`)").search(data, position, end)
+            position = closing.end() if closing else position
+        elif token[0] == b"<!--":
+            position = _comment_end(data, start, token.start())
+            comment = data[token.start() : position]
+            if comment in (START, END):
+                found.append((comment, token.start()))
+    return found, position
+
+
+def _comment_end(data: bytes, line_start: int, opening: int) -> int:
+    """Where the comment that opens at `opening` ends.
+
+    At the start of a line it ends at its `-->` however far, else with the file. Within a line it
+    has to end in the same paragraph, or the opening is mere text.
+    """
+    begins_line = not data[line_start:opening].strip()
+    limit = None if begins_line else _PARAGRAPH_ENDS.search(data, opening)
+    stop = data.find(b"-->", opening + 4, limit.start() if limit else len(data))
+    if stop >= 0:
+        return stop + 3
+    return len(data) if begins_line else opening + 4
+
+
+def _line_end_after(data: bytes, offset: int) -> str:
+    """The line end that follows `offset`, else the first of all, else a line feed."""
+    match = re.compile(rb"\r\n|\n|\r").search(data, offset) or re.search(rb"\r\n|\n|\r", data)
+    return match[0].decode("ascii") if match else "\n"
+
+
+def _with_line_ends(text: str, eol: str) -> str:
+    return re.sub(r"\r\n|\n|\r", eol, text)
