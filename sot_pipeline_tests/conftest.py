@@ -17,7 +17,10 @@ _numbers = itertools.count(1)
 
 
 class PostgresServer:
-    """A running server that only a socket in `folder` leads to. Databases whose name begins with `secured` ask for a password."""
+    """A running server that only a socket in `folder` leads to.
+
+    Databases whose name begins with `secured` ask for a password.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
 """The Porter stemmer: English words without their endings.
 
 M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, with what SQLite's FTS5
-does around it: words of less than three or more than 64 bytes stay as they are.
+adds to it: `logi` becomes `log`; words of less than three or more than 64 bytes stay as they are.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _SHORTEST = 3
 _LONGEST = 64
 
 _STEP_2 = {
-    "ational": "ate", "tional": "tion", "enci": "ence", "anci": "ance", "izer": "ize", "abli": "able",
+    "ational": "ate", "tional": "tion", "enci": "ence", "anci": "ance", "izer": "ize", "bli": "ble",
     "alli": "al", "entli": "ent", "eli": "e", "ousli": "ous", "ization": "ize", "ation": "ate", "ator": "ate",
     "alism": "al", "iveness": "ive", "fulness": "ful", "ousness": "ous", "aliti": "al", "iviti": "ive",
-    "biliti": "ble",
+    "biliti": "ble", "logi": "log",
 }  # fmt: skip
 _STEP_3 = {
     "icate": "ic", "ative": "", "alize": "al", "iciti": "ic", "ical": "ic", "ful": "", "ness": "",

@@ -12,7 +12,8 @@ from sot_pipeline.plan import Counts, Json, Record, RecordKey, diff, hash_record
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database import Activity, Database
 
-SOON = Deadline(60)
+SOON = Deadline(600)
+NOTHING = Counts()
 
 
 def record(
@@ -42,7 +43,7 @@ def sync(database: Database, records: Sequence[Record], *, project_id: str = "at
     return plan.counts()
 
 
-def activity(sync_type: str = "database", status: str = "success", counts: Counts = Counts()) -> Activity:
+def activity(sync_type: str = "database", status: str = "success", counts: Counts = NOTHING) -> Activity:
     return Activity(sync_type, sum(counts[:2]) + counts.unchanged, status, None, counts, 0.5)
 
 

@@ -13,7 +13,7 @@ import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -57,6 +57,7 @@ class SqliteEngine:
 
     def check(self, deadline: Deadline) -> None:
         """Raises DatabaseUnavailable: no such folder, read-only, no database, a newer schema."""
+        deadline.check(f"before the database {self.path}")
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise DatabaseUnavailable(
                 f"SQLite {sqlite3.sqlite_version} is too old.", remedy="Use a Python that has SQLite 3.35 or newer."
@@ -101,11 +102,12 @@ class SqliteEngine:
         if self._connection is None:
             mode = "rwc" if write else "rw" if os.access(self.path, os.W_OK) else "ro"
             self._connection = self._connect(mode)
-        wait = min(LOCK_WAIT_SECONDS, deadline.remaining())
-        self._connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        self._connection.execute(_waiting(deadline))
         self._connection.set_progress_handler(_watch(deadline), _STEPS_PER_LOOK)
         if write:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            # Whoever cannot switch to WAL because somebody else is at work leaves it to the next writer.
+            with suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA journal_mode = WAL")
             # A commit that a power cut undoes is found missing, and written again, by the next sync.
             self._connection.execute("PRAGMA synchronous = NORMAL")
         return self._connection
@@ -115,14 +117,13 @@ class SqliteEngine:
 
     def upgrade(self, deadline: Deadline) -> None:
         """See `Engine.upgrade`."""
+
+        def connect() -> sqlite3.Connection:
+            connection = self._connect("rwc")
+            connection.execute(_waiting(deadline))
+            return connection
+
         with self._explained(deadline):
-            wait = min(LOCK_WAIT_SECONDS, deadline.remaining())
-
-            def connect() -> sqlite3.Connection:
-                connection = self._connect("rwc")
-                connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-                return connection
-
             upgrade("sqlite", connect, lock="BEGIN IMMEDIATE")
 
     def _opened(self) -> sqlite3.Connection:
@@ -167,6 +168,11 @@ class SqliteEngine:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _waiting(deadline: Deadline) -> str:
+    """How long to wait for another writer: a moment longer than the deadline, so that it is the one that passes."""
+    return f"PRAGMA busy_timeout = {math.ceil(min(LOCK_WAIT_SECONDS, deadline.remaining()) * 1000) + 1}"
 
 
 def _watch(deadline: Deadline) -> Callable[[], int] | None:

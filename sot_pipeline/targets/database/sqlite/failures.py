@@ -28,7 +28,13 @@ _REFUSALS = {
 
 def explain(error: sqlite3.Error, path: Path, deadline: Deadline) -> SotError:
     """The error of ours that says what `error` means; texts of rows never get into it."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if extended == sqlite3.SQLITE_CORRUPT_VTAB:
+        return DatabaseUnavailable(
+            f"The full-text index in the database {path} is damaged.",
+            remedy="Run 'sot verify', then 'sot sync --db-only --execute'.",
+        )
+    code = extended & _PRIMARY_CODE
     if code == sqlite3.SQLITE_INTERRUPT or (code == sqlite3.SQLITE_BUSY and deadline.remaining() <= 0):
         limit = f" of {deadline.seconds:g} s" if deadline.seconds is not None else ""
         return DeadlineExceeded(

@@ -46,9 +46,17 @@ _TRIGGERS = {
         f"{_TAKE}; {_ADD}; UPDATE sot_fulltext SET fingerprint = '' WHERE id = NEW.id; END"
     ),
 }
-_OBJECTS = {"sot_fulltext": _TABLE, "sot_fulltext_lookup": _LOOKUP, _INDEX: _INDEX_TABLE} | {
-    name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()
-}
+# How large the index was when it was last written: FTS5 does not notice that blocks of it were lost.
+_SEAL = "CREATE TABLE sot_fulltext_seal (size TEXT NOT NULL)"
+_SIZE = "(SELECT count(*) || '/' || total(length(block)) FROM sot_fulltext_index_data)"
+_OBJECTS = {
+    "sot_fulltext": _TABLE,
+    "sot_fulltext_seal": _SEAL,
+    "sot_fulltext_lookup": _LOOKUP,
+    _INDEX: _INDEX_TABLE,
+} | {name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()}
+# FTS5 keeps an index in four tables, and opens one that lacks some of them as if it were empty.
+_PARTS = {*_OBJECTS, *(f"{_INDEX}_{part}" for part in ("data", "idx", "docsize", "config"))}
 _DELETE = "DELETE FROM sot_fulltext WHERE (project_id, file_type, entry_id) = (?, ?, ?)"
 _INSERT = (
     "INSERT INTO sot_fulltext (project_id, file_type, entry_id, chunk, fingerprint, title, body) "
@@ -64,28 +72,45 @@ class SqliteFullText:
 
     def is_ready(self) -> bool:
         """See `FullText.is_ready`."""
-        condition, names = self._engine.among("name", tuple(_OBJECTS))
-        present = self._engine.query(f"SELECT count(*) FROM sqlite_master WHERE {condition}", (names,))
-        if present != [(len(_OBJECTS),)]:
+        present = {name for (name,) in self._engine.query("SELECT name FROM sqlite_master")}
+        if not present.issuperset(_PARTS):
             return False
         try:
             # One row of docsize a document, counted in the smallest b-tree that has them all.
-            counts = self._engine.query(
-                "SELECT (SELECT count(*) FROM sot_fulltext), (SELECT count(*) FROM sot_fulltext_index_docsize)"
+            whole = self._engine.query(
+                "SELECT (SELECT count(*) FROM sot_fulltext) = (SELECT count(*) FROM sot_fulltext_index_docsize), "
+                f"{_SIZE} IS (SELECT size FROM sot_fulltext_seal)"
             )
         except sqlite3.DatabaseError:
             return False
-        return counts[0][0] == counts[0][1]
+        return whole == [(1, 1)]
 
     def prepare(self) -> None:
         """See `FullText.prepare`. The index is made anew from the table, the table is kept."""
-        self._engine.execute(f"DROP TABLE IF EXISTS {_INDEX}")
+        self._drop_index()
         for name in _TRIGGERS:
             self._engine.execute(f"DROP TRIGGER IF EXISTS {name}")
         for name, statement in _OBJECTS.items():
             if not self._engine.query("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)):
                 self._engine.execute(statement)
         self._engine.execute(f"INSERT INTO {_INDEX} ({_INDEX}) VALUES ('rebuild')")
+        self._seal()
+
+    def _drop_index(self) -> None:
+        try:
+            self._engine.execute(f"DROP TABLE IF EXISTS {_INDEX}")
+        except sqlite3.DatabaseError:
+            # FTS5 must open a table to drop it. One that it cannot open is taken out of the schema,
+            # and the ordinary tables that it kept its data in are dropped by themselves.
+            self._engine.execute("PRAGMA writable_schema = ON")
+            self._engine.execute("DELETE FROM sqlite_master WHERE name = ?", (_INDEX,))
+            self._engine.execute("PRAGMA writable_schema = RESET")
+            for (name,) in self._engine.query("SELECT name FROM sqlite_master WHERE name GLOB ?", (f"{_INDEX}_*",)):
+                self._engine.execute(f"DROP TABLE {name}")
+
+    def _seal(self) -> None:
+        self._engine.execute("DELETE FROM sot_fulltext_seal")
+        self._engine.execute(f"INSERT INTO sot_fulltext_seal SELECT {_SIZE}")
 
     def unsound(self, project_id: str) -> set[RecordKey]:
         """See `FullText.unsound`. FTS5 compares its index with the text, all or nothing."""
@@ -113,6 +138,7 @@ class SqliteFullText:
     def _write(self, keys: Sequence[RecordKey], documents: Sequence[Document]) -> None:
         self._engine.execute_many(_DELETE, keys)
         self._engine.execute_many(_INSERT, documents)
+        self._seal()
 
     def search(
         self, words: Sequence[str], *, named: Collection[str], where: Mapping[str, Sequence[str]], limit: int
