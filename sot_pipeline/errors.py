@@ -104,3 +104,7 @@ class ReadmeMarkersError(SotError):
 
 class FileChangedMeanwhile(SotError):
     """Somebody edited a file between our read and our write; their edit is kept."""
+
+
+class FileUnusable(SotError):
+    """A file of the project cannot be read or replaced; it is as it was."""
