@@ -23,7 +23,8 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # defer_build: one schema for the whole file when it is read, none at import.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class WorkspaceSection(_Section):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sot_pipeline.workspace import Overrides, Project, Workspace, load_workspace
+if TYPE_CHECKING:
+    from sot_pipeline.workspace import Project, Workspace
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="PATH", help="Another sot.toml than the nearest one.")
@@ -31,6 +32,8 @@ DEFAULT_MAX_SECONDS = 120.0
 
 def workspace_of(config: Path | None, *, database_url: str | None = None, qdrant_host: str | None = None) -> Workspace:
     """The workspace as flags, environment and file say."""
+    from sot_pipeline.workspace import Overrides, load_workspace  # pydantic: `sot --help` need not wait for it
+
     return load_workspace(config, overrides=Overrides(database_url=database_url, qdrant=qdrant_host))
 
 

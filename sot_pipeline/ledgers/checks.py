@@ -78,7 +78,7 @@ def index_matches_sections(findings: Findings) -> Iterator[tuple[int | None, str
             yield None, "There is no '## INDEX' heading; entries come from sections alone. Add an index."
         return
     if rows_only:
-        yield findings.index_line, f"{_ids(rows_only)} in the index only; their text is the row's summary."
+        yield findings.index_line, f"{_ids(rows_only)} in the index only: its text is the summary in the row."
     if sections_only:
         yield findings.index_line, f"{_ids(sections_only)} in sections only. Add a row to the index."
 
