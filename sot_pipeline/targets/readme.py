@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sot_pipeline.errors import ReadmeMarkersError
+from sot_pipeline.errors import FileUnusable, ReadmeMarkersError
 from sot_pipeline.runtime.files import read_file, replace_file
 
 START = b"<!-- SOT_SUMMARY_START -->"
@@ -25,10 +25,14 @@ _CONTAINER = rb"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"
 _FENCE_OPENS = re.compile(_CONTAINER + rb"(?P<fence>`{3,}(?=[^`\r\n]*(?:[\r\n]|\Z))|~{3,})")
 _FENCE_CLOSES = re.compile(rb"[ \t>]*(?P<fence>`{3,}|~{3,})[ \t\r\n]*\Z")
 _COMMENT_OR_CODE = re.compile(rb"\\[<`]|<!--|(?P<ticks>`+)")
-_PARAGRAPH_ENDS = re.compile(rb"(?:\r\n|\n|\r)(?=[ \t]*(?:[\r\n]|<!--))")
+_PARAGRAPH_ENDS = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?=[ \t]*(?:[\r\n]|<!--))")
+# Indented code, a paragraph deep in a list, a quotation: no place for a summary.
+_APART = re.compile(rb" {4}| {0,3}[\t>]")
 _ATX_H1 = re.compile(rb" {0,3}#(?:[ \t]|[\r\n]|\Z)")
 _SETEXT_H1 = re.compile(rb" {0,3}=+[ \t]*[\r\n]*\Z")
 _TEXT = re.compile(rb" {0,3}[^\s>#<]")
+
+_INIT = "sot readme init --execute"
 
 
 class _Marker(NamedTuple):
@@ -52,7 +56,7 @@ def current_summary(data: bytes, name: str = "README") -> str:
     """
     start, end = _pair(data, name)
     text = data[start:end].decode("utf-8", errors="replace")
-    return _with_line_ends(text, "\n").removeprefix("\n").removesuffix("\n")
+    return _with_line_ends(text, "\n").strip("\n")
 
 
 def with_summary(data: bytes, summary: str, name: str = "README") -> bytes:
@@ -61,6 +65,7 @@ def with_summary(data: bytes, summary: str, name: str = "README") -> bytes:
     Only bytes between the markers change; new lines end as the start marker's line does. Raises
     ReadmeMarkersError for unusable markers, and for a summary that would make them so.
     """
+    summary = _with_line_ends(summary, "\n").strip("\n")
     if current_summary(data, name) == summary:
         return data
     start, end = _pair(data, name)
@@ -100,8 +105,8 @@ def with_markers(data: bytes, name: str = "README") -> bytes:
 
 
 def read_summary(path: Path) -> str:
-    """The summary that the README at `path` shows. Raises ReadmeMarkersError, FileUnusable."""
-    return current_summary(read_file(path), str(path))
+    """The summary that the README at `path` shows. Raises ReadmeMarkersError, for a missing file as well."""
+    return current_summary(_read(path), str(path))
 
 
 def update_readme(path: Path, summary: str) -> bool:
@@ -109,7 +114,7 @@ def update_readme(path: Path, summary: str) -> bool:
 
     Raises ReadmeMarkersError, FileChangedMeanwhile or FileUnusable, the file being as it was.
     """
-    before = read_file(path)
+    before = _read(path)
     after = with_summary(before, summary, str(path))
     if after == before:
         return False
@@ -122,13 +127,21 @@ def add_marker_pair(path: Path, *, execute: bool) -> bool:
 
     Raises ReadmeMarkersError, FileChangedMeanwhile or FileUnusable, the file being as it was.
     """
-    before = read_file(path)
+    before = _read(path)
     after = with_markers(before, str(path))
     if after == before:
         return False
     if execute:
         replace_file(path, after, expected=before)
     return True
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except FileUnusable as error:
+        # For whoever wants the summary, a file that cannot be read has no markers.
+        raise ReadmeMarkersError(error.message, remedy=f"{error.remedy} Then run: {_INIT}") from None
 
 
 def _pair(data: bytes, name: str) -> tuple[int, int]:
@@ -141,23 +154,22 @@ def _pair(data: bytes, name: str) -> tuple[int, int]:
 
 def _unusable(markers: tuple[_Marker, ...], name: str) -> ReadmeMarkersError:
     if not markers:
-        return ReadmeMarkersError(
-            f"{name}:1: no summary markers.", remedy=f"Put them in: sot readme init, or by hand: {_shown(START)}."
-        )
+        return ReadmeMarkersError(f"{name}:1: the summary markers are missing.", remedy=f"Put them in: {_INIT}")
     for wanted in (START, END):
         lines = [marker.line for marker in markers if marker.text == wanted]
         if not lines:
             return ReadmeMarkersError(
                 f"{name}:{markers[0].line}: the marker {_shown(wanted)} is missing.",
-                remedy="Add it, or remove its partner and run: sot readme init",
+                remedy=f"Add it, or remove its partner and run: {_INIT}",
             )
         if len(lines) > 1:
             return ReadmeMarkersError(
                 f"{name}:{lines[1]}: the marker {_shown(wanted)} is repeated (first in line {lines[0]}).",
-                remedy="Keep one pair; an example belongs into a code fence.",
+                remedy=f"Keep one pair (an example belongs into a code fence), or remove all and run: {_INIT}",
             )
     return ReadmeMarkersError(
-        f"{name}:{markers[0].line}: the end marker stands before the start marker.", remedy="Swap the two."
+        f"{name}:{markers[0].line}: the end marker stands before the start marker.",
+        remedy=f"Swap the two, or remove both and run: {_INIT}",
     )
 
 
@@ -188,7 +200,8 @@ def _scan(data: bytes) -> _Scan:
                 after_h1 = offset + len(line)
             previous = line
         found, resume = _comments(data, max(offset, resume), offset + len(line))
-        markers += [_Marker(text, at, number) for text, at in found]
+        if not _APART.match(line):
+            markers += [_Marker(text, at, number) for text, at in found]
     return _Scan(tuple(markers), after_h1)
 
 
