@@ -10,10 +10,12 @@ not seen: in ledgers a `---` under a line of text is a separator. What a heading
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+
+from sot_pipeline.ledgers.containers import Containers
+from sot_pipeline.ledgers.marks import BLANK_LINE, COMMENT, FENCE, closing_fence, html_end
 
 
 class Hidden(StrEnum):
@@ -56,43 +58,11 @@ class Scan:
 # Tells, for a fence, the offset of a line inside it at which it must be taken as closed, or None.
 Rescue = Callable[[bytes, Span], int | None]
 
-_CANDIDATE = rb"( {0,3})(?=#{1,6}(?:[ \t\n]|\Z)|`{3}|~{3}|<[!?/A-Za-z])"
+_CANDIDATE = rb" {0,3}(?=#{1,6}(?:[ \t\n]|\Z)|`{3}|~{3}|<[!?/A-Za-z])"
 _AT_START = re.compile(_CANDIDATE)
 _AT_LINE = re.compile(rb"\n" + _CANDIDATE)  # the literal first byte makes the search fast
-_FENCE = re.compile(rb"(`{3,}(?=[^`\n]*(?:\n|\Z))|~{3,})")
-_HEADING = re.compile(rb"(#{1,6})(?:[ \t]+([^\n]*)|(?=\n|\Z))")
 _CLOSING_HASHES = re.compile(rb"(?:(?<=[ \t])|\A)#+[ \t]*\Z")
-
-_BLOCK_TAGS = (
-    rb"address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details|dialog|dir|div|dl|dt"
-    rb"|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]|head|header|hr|html|iframe|legend|li|link|main"
-    rb"|menu|menuitem|nav|noframes|ol|optgroup|option|p|param|search|section|summary|table|tbody|td|tfoot|th|thead"
-    rb"|title|tr|track|ul"
-)
-_ATTRIBUTE = rb"(?:[ \t\n]+[A-Za-z_:][\w.:-]*(?:[ \t\n]*=[ \t\n]*(?:[^\s\"'=<>`]+|'[^'\n]*'|\"[^\"\n]*\"))?)"
-_LONE_TAG = re.compile(
-    rb"(?:<[A-Za-z][A-Za-z0-9-]*" + _ATTRIBUTE + rb"*[ \t]*/?>|</[A-Za-z][A-Za-z0-9-]*[ \t]*>)[ \t]*(?=\n|\Z)"
-)
-_BLANK_LINE = re.compile(rb"\n[ \t]*(?=\n|\Z)")
-
-# HTML blocks of CommonMark 0.31, section 4.6: how each kind begins and what ends it.
-_HTML_BLOCKS: tuple[tuple[re.Pattern[bytes], re.Pattern[bytes], Hidden], ...] = (
-    (
-        re.compile(rb"(?i)<(?:pre|script|style|textarea)(?=[ \t>\n]|\Z)"),
-        re.compile(rb"(?i)</(?:pre|script|style|textarea)>"),
-        Hidden.HTML,
-    ),
-    (re.compile(rb"<!--"), re.compile(rb"-->"), Hidden.COMMENT),
-    (re.compile(rb"<\?"), re.compile(rb"\?>"), Hidden.HTML),
-    (re.compile(rb"<!\[CDATA\["), re.compile(rb"\]\]>"), Hidden.HTML),
-    (re.compile(rb"<![A-Za-z]"), re.compile(rb">"), Hidden.HTML),
-    (re.compile(rb"(?i)</?(?:" + _BLOCK_TAGS + rb")(?=[ \t\n]|/?>|\Z)"), _BLANK_LINE, Hidden.HTML),
-)
-
-_LIST_MARKER = re.compile(rb"( *)(?:[-+*]|\d{1,9}[.)])(?:( +)(?=\S)|[ \t]*\Z)")
-_THEMATIC_BREAK = re.compile(rb" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
-# How far back a list item is looked for: indented headings are rare, long list items rarer.
-_LOOK_BACK_LINES = 200
+_HASH = ord("#")
 
 
 def scan(data: bytes, rescue: Rescue | None = None) -> Scan:
@@ -100,38 +70,37 @@ def scan(data: bytes, rescue: Rescue | None = None) -> Scan:
     headings: list[Heading] = []
     hidden: list[Span] = []
     orphans: list[Span] = []
+    containers = Containers(data, 0)
     line = 0
     while (found := _next_candidate(data, line)) is not None:
         line, at = found
         end = _end_of_line(data, at)
-        if at > line and _in_list_item(data, line, at - line):
-            line = end + 1
-            continue
-        if data[at] == ord("#"):
+        if data[at] == _HASH and at == line:
             headings.append(_heading(data, line, at, end))
+        elif not (context := containers.context(line)).at_top:
             line = end + 1
             continue
-        span = _fence(data, line, at, end) if data[at] in b"`~" else _html(data, line, at, end)
-        if span is None:
+        elif data[at] == _HASH:
+            headings.append(_heading(data, line, at, end))
+        elif (span := _span(data, line, at, end, in_paragraph=context.in_paragraph)) is None:
             line = end + 1
             continue
-        stop = rescue(data, span) if rescue and span.kind is Hidden.FENCE else None
-        if stop is not None:
-            span = Span(span.start, stop, span.kind, closed=False)
-            orphans.append(span)
-        hidden.append(span)
-        line = span.end
+        else:
+            stop = rescue(data, span) if rescue and span.kind is Hidden.FENCE else None
+            if stop is not None:
+                span = Span(span.start, stop, span.kind, closed=False)
+                orphans.append(span)
+            hidden.append(span)
+            end = span.end - 1
+        line = end + 1
+        containers = Containers(data, line)
     return Scan(tuple(headings), tuple(hidden), tuple(orphans))
 
 
 def _next_candidate(data: bytes, line: int) -> tuple[int, int] | None:
     """Start of the next line worth a look, at or after the line start `line`, and of its first mark."""
-    if line > len(data):
-        return None
-    if line == 0:
-        match = _AT_START.match(data)
-        if match:
-            return 0, match.end()
+    if line == 0 and (match := _AT_START.match(data)):
+        return 0, match.end()
     match = _AT_LINE.search(data, max(0, line - 1))
     return (match.start() + 1, match.end()) if match else None
 
@@ -142,82 +111,36 @@ def _end_of_line(data: bytes, at: int) -> int:
 
 
 def _heading(data: bytes, line: int, at: int, end: int) -> Heading:
-    match = _HEADING.match(data, at)
-    if match is None:
-        raise AssertionError("a candidate that starts with # is a heading")
-    text = _CLOSING_HASHES.sub(b"", (match[2] or b"").strip(b" \t")).strip(b" \t")
-    return Heading(line, end, len(match[1]), text.decode())
+    marks = data[at : at + 7]
+    level = len(marks) - len(marks.lstrip(b"#"))
+    text = data[at + level : end].strip(b" \t")
+    if text.endswith(b"#"):
+        text = _CLOSING_HASHES.sub(b"", text).rstrip(b" \t")
+    return Heading(line, end, level, text.decode())
+
+
+def _span(data: bytes, line: int, at: int, end: int, *, in_paragraph: bool) -> Span | None:
+    """The fence or HTML block that begins at `at`."""
+    if data[at] != ord("<"):
+        return _fence(data, line, at, end)
+    stop = html_end(data, at, end, in_paragraph=in_paragraph)
+    return _html(data, line, at, stop) if stop else None
 
 
 def _fence(data: bytes, line: int, at: int, end: int) -> Span | None:
-    opening = _FENCE.match(data, at)
+    opening = FENCE.match(data, at)
     if opening is None:
         return None
-    closing = _closing_fence(opening[0][:1], len(opening[0])).search(data, end)
+    closing = closing_fence(opening[0][:1], len(opening[0])).search(data, end)
     stop = min(closing.end() + 1, len(data)) if closing else len(data)
     return Span(line, stop, Hidden.FENCE, closed=closing is not None)
 
 
-@lru_cache(maxsize=64)
-def _closing_fence(mark: bytes, length: int) -> re.Pattern[bytes]:
-    return re.compile(rb"\n {0,3}%s{%d,}[ \t]*(?=\n|\Z)" % (mark, length))
-
-
-def _html(data: bytes, line: int, at: int, end: int) -> Span | None:
-    for start, stop, kind in _HTML_BLOCKS:
-        if start.match(data, at):
-            return _html_span(data, line, at, stop, kind)
-    if _LONE_TAG.match(data, at, end) and not _continues_paragraph(data, line):
-        return _html_span(data, line, at, _BLANK_LINE, Hidden.HTML)
-    return None
-
-
-def _html_span(data: bytes, line: int, at: int, stop: re.Pattern[bytes], kind: Hidden) -> Span:
+def _html(data: bytes, line: int, at: int, stop: re.Pattern[bytes]) -> Span:
+    kind = Hidden.COMMENT if COMMENT.match(data, at) else Hidden.HTML
     found = stop.search(data, at)
     if found is None:
-        return Span(line, len(data), kind, closed=False)
+        return Span(line, len(data), kind, closed=stop is BLANK_LINE)
     # A mark ends the block with the line it stands in; a blank line is itself outside the block.
-    end = found.start() if stop is _BLANK_LINE else _end_of_line(data, found.end())
+    end = found.start() if stop is BLANK_LINE else _end_of_line(data, found.end())
     return Span(line, min(end + 1, len(data)), kind, closed=True)
-
-
-def _lines_before(data: bytes, line: int) -> Iterator[bytes]:
-    for _ in range(_LOOK_BACK_LINES):
-        if line <= 0:
-            return
-        start = data.rfind(b"\n", 0, line - 1) + 1
-        yield data[start : line - 1]
-        line = start
-
-
-def _in_list_item(data: bytes, line: int, indent: int) -> bool:
-    """Whether a line indented by `indent` spaces belongs to a list item that began above it."""
-    blank = False
-    for before in _lines_before(data, line):
-        if not before.strip(b" \t"):
-            blank = True
-            continue
-        marker = None if _THEMATIC_BREAK.match(before) else _LIST_MARKER.match(before)
-        if marker:
-            # More than four spaces after a marker are indented code: the content begins after one.
-            padding = len(marker[2]) if marker[2] and len(marker[2]) <= 4 else 1
-            if indent >= marker.end() - len(marker[2] or b"") + padding:
-                return True
-            if len(marker[1]) < 2:
-                return False
-        elif before[:1] not in b" \t" and (blank or _ends_list(before)):
-            return False
-    return False
-
-
-_ENDS_LIST = re.compile(rb"#{1,6}(?:[ \t]|\Z)|`{3}|~{3}|>|<[!?/A-Za-z]")
-
-
-def _ends_list(line: bytes) -> bool:
-    """Whether an unindented line ends a list; plain text may be a paragraph's lazy continuation."""
-    return bool(_ENDS_LIST.match(line) or _THEMATIC_BREAK.match(line))
-
-
-def _continues_paragraph(data: bytes, line: int) -> bool:
-    before = next(_lines_before(data, line), b"")
-    return bool(before.strip(b" \t")) and not (_ENDS_LIST.match(before) or _THEMATIC_BREAK.match(before))
