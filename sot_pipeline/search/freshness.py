@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
-from sot_pipeline.ledgers.read import read_ledger
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.search.answer import Lag
 from sot_pipeline.targets.database.model import Source
@@ -52,6 +51,8 @@ def look(project: Project, spec: LedgerSpec, indexed_from: Source | None) -> Led
     file = project.root / spec.path
     if indexed_from and indexed_from.intact and indexed_from.file_hash == _hash_of(file):
         return LedgerNow(project, spec, unchanged=True, read=None)
+    from sot_pipeline.ledgers.read import read_ledger
+
     return LedgerNow(project, spec, unchanged=False, read=read_ledger(project, spec))
 
 

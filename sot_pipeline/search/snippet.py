@@ -60,31 +60,35 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     """Finds the words and what stemming takes for them; None without words."""
     if not words:
         return None
-    stems = sorted({re.escape(_stem(word)) for word in words}, key=len, reverse=True)
-    return re.compile("|".join(stems), re.IGNORECASE)
+    return re.compile("|".join(sorted(map(_forms_of, words), key=len, reverse=True)), re.IGNORECASE)
 
 
-def _stem(word: str) -> str:
-    return word[: max(_SHORTEST_STEM, len(word) - _ENDING_CHARS)]
+def _forms_of(word: str) -> str:
+    """A pattern for the forms of a word. Scripts that write no spaces have no forms and no borders."""
+    if not word.isascii():
+        return re.escape(word)
+    if len(word) <= _SHORTEST_STEM:
+        return rf"\b{word}\b"
+    return rf"\b{word[: max(_SHORTEST_STEM, len(word) - _ENDING_CHARS)]}"
 
 
 def _densest(text: str, pattern: re.Pattern[str] | None, width: int) -> int:
-    """Where the `width` characters start that hold the most different words; 0 without any."""
-    if pattern is None:
-        return 0
+    """Where the `width` characters start that say most of the words; 0 without any.
+
+    Each word counts once, by the cube of its length: short words are seldom what a query is about.
+    """
     hits: list[tuple[int, str]] = []
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text) if pattern else ():
         hits.append((match.start(), match.group().casefold()))
         if len(hits) == _MATCHES:
             break
-    best, most = 0, 0
-    first = 0
+    best, most, first = 0, 0, 0
     for last, (position, _) in enumerate(hits):
         while position - hits[first][0] > width:
             first += 1
-        different = len({word for _, word in hits[first : last + 1]})
-        if different > most:
-            best, most = hits[first][0], different
+        weight = sum(len(word) ** 3 for word in {word for _, word in hits[first : last + 1]})
+        if weight > most:
+            best, most = hits[first][0], weight
     return best
 
 

@@ -37,6 +37,18 @@ def test_words_that_stemming_makes_equal_are_found() -> None:
     assert "tests" in snippet(f"{FILLER} these tests run. {FILLER}", words_in("testing"))
 
 
+def test_short_words_do_not_outweigh_the_one_that_matters() -> None:
+    text = f"Why the hardware is as it is and what the parts are. {FILLER} The lease expired. {FILLER}"
+
+    assert "lease expired" in snippet(text, words_in("why is the lease as it is"))
+
+
+def test_a_word_is_not_found_inside_another() -> None:
+    text = f"Hardware and software. {FILLER} They are here. {FILLER}"
+
+    assert "They are here" in snippet(text, words_in("are"))
+
+
 def test_markup_is_left_out() -> None:
     text = (
         "### BUILD-1 | Title\n\n- **Problem**: see [the page](docs/a.md) and `code`\n"
