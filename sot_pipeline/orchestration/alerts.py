@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from sot_pipeline.errors import SotError
+from sot_pipeline.orchestration.jobs import PARTITION_TAG
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
@@ -19,7 +20,6 @@ INTERVAL_SECONDS = 10
 ACTIVITY_SECONDS = 20.0
 WEBHOOK_SECONDS = 10.0
 MESSAGE_LENGTH = 2_000
-PROJECT_TAG = "dagster/partition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def failed_run(context: dg.RunFailureSensorContext) -> FailedRun:
     return FailedRun(
         run_id=run.run_id,
         job=run.job_name,
-        project_id=run.tags.get(PROJECT_TAG),
+        project_id=run.tags.get(PARTITION_TAG),
         steps=tuple(str(event.step_key) for event in steps),
         message=redact(" ".join(causes))[:MESSAGE_LENGTH],
     )

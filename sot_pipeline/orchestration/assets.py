@@ -16,9 +16,7 @@ from sot_pipeline.orchestration import metadata
 from sot_pipeline.orchestration.snapshots import LedgerSnapshot, entries_hash, snapshot_of
 from sot_pipeline.orchestration.steps import (
     RETRIES,
-    VectorOptions,
     WriteOptions,
-    explained,
     log_problems,
     read_current,
     writing,
@@ -34,6 +32,8 @@ OWNERS = ["team:sot"]
 # cheaper than waiting in a process.
 WRITERS_POOL = "sot_writers"
 LEDGER_FILES = "ledger_files"
+# A tag and no option: the job's tags are on its runs however they are launched, its defaults are not.
+REBUILD_TAG = "sot/rebuild"
 # The nightly rebuild materializes both indexes; a late one is worth a warning, two a failure.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
 
@@ -63,7 +63,7 @@ def db_rows(
     watch = metadata.Stopwatch()
     with watch.phase("parse"):
         parsed = read_current(context, workspace, parsed_ledgers)
-    with explained(), watch.phase("write"), writing(workspace, parsed.project, Mode.DB_ONLY, config) as session:
+    with watch.phase("write"), writing(workspace, parsed.project, Mode.DB_ONLY, config) as session:
         rows = sync_rows(session, parsed, execute=True, allow_mass_delete=config.allow_mass_delete)
     log_problems(context, rows.problems)
     return dg.MaterializeResult(
@@ -73,7 +73,7 @@ def db_rows(
 
 def vector_points(
     context: dg.AssetExecutionContext,
-    config: VectorOptions,
+    config: WriteOptions,
     parsed_ledgers: LedgerSnapshot,
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult[None]:
@@ -81,9 +81,12 @@ def vector_points(
     watch = metadata.Stopwatch()
     with watch.phase("parse"):
         parsed = read_current(context, workspace, parsed_ledgers)
-    mode, allow = Mode.QDRANT_ONLY, config.allow_mass_delete
-    with explained(), watch.phase("write"), writing(workspace, parsed.project, mode, config) as session:
-        points = sync_vectors(session, parsed, execute=True, rebuild=config.rebuild, allow_mass_delete=allow)
+    anew, allow = REBUILD_TAG in context.run.tags, config.allow_mass_delete
+    with (
+        watch.phase("write"),
+        writing(workspace, parsed.project, Mode.QDRANT_ONLY, config, rebuild=anew) as session,
+    ):
+        points = sync_vectors(session, parsed, execute=True, rebuild=anew, allow_mass_delete=allow)
     log_problems(context, points.problems)
     version = hash_text(f"{entries_hash(parsed)} {workspace.embedding.model}")
     return dg.MaterializeResult(
@@ -100,10 +103,12 @@ def readme_summary(
     """The summary between the markers of the project's README, where it names one."""
     watch = metadata.Stopwatch()
     parsed = read_current(context, workspace, parsed_ledgers)
-    with explained(), watch.phase("write"), writing(workspace, parsed.project, Mode.DB_ONLY, config) as session:
+    with watch.phase("write"), writing(workspace, parsed.project, Mode.DB_ONLY, config) as session:
         readme = sync_readme(session, parsed, execute=True)
     if readme is None:
-        return dg.MaterializeResult(metadata={"readme": "This project names no README."})
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion("none"), metadata={"readme": "This project names no README."}
+        )
     log_problems(context, readme.problems)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(hash_text(readme.summary)), metadata=metadata.of_readme(readme) | watch.metadata

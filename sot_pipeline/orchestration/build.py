@@ -41,4 +41,4 @@ def build_definitions(workspace: Workspace, *, resources: Mapping[str, object] |
         # One process a run: the multiprocess executor pays seconds of start-up for every step.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, scheduled_jobs(workspace, partitions, checks))
+    return dg.Definitions.merge(own, scheduled_jobs(workspace, checks))

@@ -6,7 +6,7 @@ a disagreement is found out is `sot_pipeline.verify`.
 
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import dagster as dg
@@ -34,7 +34,7 @@ def parser_checks(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.AssetCheckResult]:
     """What the parser says of the ledgers."""
-    problems = [problem for project in _projects(context, workspace) for problem in read_project(project).problems]
+    problems = read_project(_project(context, workspace)).problems
     for key in sorted(context.op_execution_context.selected_asset_check_keys, key=str):
         found = [problem for problem in problems if _check_of(problem) == key.name]
         yield dg.AssetCheckResult(
@@ -58,21 +58,21 @@ def db_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """Rows and full-text index hold the ledgers' entries: same keys, same hashes, hashed anew."""
-    found = verified(workspace, _projects(context, workspace), Mode.DB_ONLY)
-    return _agreement(found, [target for project in found for target in (project.database, project.full_text)])
+    found = verified(workspace, _project(context, workspace), Mode.DB_ONLY)
+    return _agreement(found, found.database, found.full_text)
 
 
 def vectors_match_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The collection holds one right point for each chunk of an entry, and no other."""
-    found = verified(workspace, _projects(context, workspace), Mode.FULL)
-    return _agreement(found, [project.vectors for project in found if project.vectors])
+    found = verified(workspace, _project(context, workspace), Mode.FULL)
+    return _agreement(found, found.vectors or Disagreement())
 
 
-def _agreement(projects: Iterable[ProjectAgreement], targets: Sequence[Disagreement]) -> dg.AssetCheckResult:
+def _agreement(project: ProjectAgreement, *targets: Disagreement) -> dg.AssetCheckResult:
     metadata = disagreement_metadata(targets)
-    broken = errors_in(problem for project in projects for problem in project.problems)
+    broken = errors_in(project.problems)
     if broken:
         metadata["problems"] = problem_table(broken)
     return dg.AssetCheckResult(passed=all(target.agrees for target in targets) and not broken, metadata=metadata)
@@ -82,28 +82,20 @@ def embedding_dimension(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The collection was built with the model and dimension of the configured embedder."""
+    project = _project(context, workspace)
     with reading(workspace, (), Mode.QDRANT_ONLY) as session:
         store, embedder = session.require_vectors()
-        live = [store.info(project.id, session.deadline) for project in _projects(context, workspace)]
-    configured = (embedder.model, embedder.dimension)
-    others = [info for info in live if info and (info.model, info.dimension) != configured]
-    return dg.AssetCheckResult(
-        passed=not others,
-        metadata={
-            "model": embedder.model,
-            "dimension": embedder.dimension,
-            **{info.name: f"built with {info.model}, {info.dimension} dimensions" for info in others},
-        },
-    )
+        live = store.info(project.id, session.deadline)
+    wanted = f"{embedder.model}, {embedder.dimension} dimensions"
+    built = f"{live.model}, {live.dimension} dimensions" if live else wanted
+    return dg.AssetCheckResult(passed=built == wanted, metadata={"embedder": wanted, "collection": built})
 
 
 def readme_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The README's summary states what the ledgers hold."""
-    found = verified(workspace, _projects(context, workspace), Mode.DB_ONLY)
-    stale = [project.project_id for project in found if project.readme_stale]
-    return dg.AssetCheckResult(passed=not stale, metadata={"stale": ", ".join(stale)} if stale else {})
+    return dg.AssetCheckResult(passed=not verified(workspace, _project(context, workspace), Mode.DB_ONLY).readme_stale)
 
 
 def all_targets_agree(
@@ -111,14 +103,20 @@ def all_targets_agree(
 ) -> dg.AssetCheckResult:
     """Files, rows, points and README tell the same story; with the number of entries in each."""
     mode = Mode.FULL if has_vectors(workspace) else Mode.DB_ONLY
-    found = verified(workspace, _projects(context, workspace), mode)
-    return dg.AssetCheckResult(passed=all(project.agree for project in found), metadata=cross_counts(found))
+    found = verified(workspace, _project(context, workspace), mode)
+    return dg.AssetCheckResult(passed=found.agree, metadata=cross_counts(found))
 
 
-def _projects(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> tuple[Project, ...]:
-    """The project of the run's partition; all of them where the UI's "Execute all" names none."""
+def _project(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Project:
+    """The project of the run's partition. The UI's "Execute all" names none: Failure says what does."""
     op = context.op_execution_context
-    return workspace.select((op.partition_key,) if op.has_partition_key else ())
+    if not op.has_partition_key:
+        raise dg.Failure(
+            "A check looks at one project, and this run names no partition. Launch the next tick of the schedule "
+            "hourly_verify instead ('Preview tick result'), or materialize the asset.",
+            allow_retries=False,
+        )
+    return workspace.project(op.partition_key)
 
 
 def ledger_checks(workspace: Workspace, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:

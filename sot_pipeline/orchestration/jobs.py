@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from sot_pipeline.errors import ConfigError
-from sot_pipeline.orchestration.assets import GROUP
+from sot_pipeline.orchestration.assets import GROUP, REBUILD_TAG
 from sot_pipeline.orchestration.checks import PARSER_CHECKS
 from sot_pipeline.orchestration.prune import prune_runs
 from sot_pipeline.workspace import Workspace
 
 REFRESH_JOB = "refresh_ledgers"
+# The tag by which the UI, too, says for which partition a run is.
+PARTITION_TAG = "dagster/partition"
 # Away from the full hour, when the other schedules start.
 PRUNE_CRON = "40 4 * * *"
 
 
-def scheduled_jobs(
-    workspace: Workspace, partitions: dg.PartitionsDefinition[str], checks: Sequence[dg.AssetChecksDefinition]
-) -> dg.Definitions:
+def scheduled_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefinition]) -> dg.Definitions:
     """The four jobs, and a schedule for each but `refresh_ledgers`, which the sensor starts.
 
     Raises ConfigError where `[schedules]` holds something that is no cron string or time zone.
@@ -35,15 +35,14 @@ def scheduled_jobs(
     rebuild = dg.define_asset_job(
         "full_rebuild",
         ledgers,
-        config={"ops": {"vector_points": {"config": {"rebuild": True}}}} if workspace.qdrant else None,
+        tags={REBUILD_TAG: "true"},
         description="Everything anew: rows compared one by one, vectors filled into a new version and swapped in.",
     )
     of_targets = [key for check in checks for key in check.check_keys if key.name not in PARSER_CHECKS]
     verify = dg.define_asset_job(
         "verify",
         dg.AssetSelection.checks(*of_targets),
-        partitions_def=partitions,
-        description="Read every target of one project again and compare it with the files; writes nothing.",
+        description="Read every target of one project again and compare it with the files; changes nothing.",
     )
     times = workspace.schedules
     schedules = [
@@ -66,7 +65,8 @@ def _schedule(workspace: Workspace, name: str, cron: str, job: str) -> dg.Schedu
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         for project in workspace.projects:
             run_key = f"{project.id}:{context.scheduled_execution_time.isoformat()}"
-            yield dg.RunRequest(run_key=run_key, partition_key=project.id, tags={"sot/project": project.id})
+            # By tag: a job of checks alone has no partitions of its own, but its runs may have one.
+            yield dg.RunRequest(run_key=run_key, tags={PARTITION_TAG: project.id})
 
     try:
         return dg.schedule(

@@ -120,18 +120,14 @@ def problem_table(problems: Sequence[Problem]) -> dg.MetadataValue:
     return _table(("severity", "check", "where", "what"), rows, total=len(problems))
 
 
-def cross_counts(projects: Sequence[ProjectAgreement]) -> Metadata:
-    """Entries in all files, rows and points as numbers, and the cross-count table by ledger."""
-    ledgers = [
-        (project.project_id, file_type, counts)
-        for project in projects
-        for file_type, counts in sorted(project.counts.items())
-    ]
-    targets = list(dict.fromkeys(target for _, _, counts in ledgers for target in counts))
-    rows = ((project, kind, *(str(counts.get(target, "")) for target in targets)) for project, kind, counts in ledgers)
+def cross_counts(project: ProjectAgreement) -> Metadata:
+    """Entries in files, rows and points as numbers, and the cross-count table by ledger."""
+    counts = sorted(project.counts.items())
+    targets = list(dict.fromkeys(target for _, found in counts for target in found))
+    rows = ((file_type, *(str(found.get(target, "")) for target in targets)) for file_type, found in counts)
     return {
-        **{target: sum(counts.get(target, 0) for _, _, counts in ledgers) for target in targets},
-        "entries": _table(("project", "ledger", *targets), rows, total=len(ledgers)),
+        **{target: sum(found.get(target, 0) for _, found in counts) for target in targets},
+        "entries": _table(("ledger", *targets), rows, total=len(counts)),
     }
 
 

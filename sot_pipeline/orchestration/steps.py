@@ -45,14 +45,6 @@ class WriteOptions(dg.Config):
     max_seconds: float = Field(default=3600.0, gt=0, description="Deadline of the step, in seconds.")
 
 
-class VectorOptions(WriteOptions):
-    """Options of the vector index."""
-
-    rebuild: bool = Field(
-        default=False, description="Fill a new version of the collection and swap it in (blue/green)."
-    )
-
-
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn a SotError into a Dagster failure that shows message and remedy instead of a traceback."""
@@ -67,22 +59,21 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def writing(workspace: Workspace, project: Project, mode: Mode, options: WriteOptions) -> Iterator[Session]:
-    """A session that writes the targets of `mode`, under the locks.
+def writing(
+    workspace: Workspace, project: Project, mode: Mode, options: WriteOptions, *, rebuild: bool = False
+) -> Iterator[Session]:
+    """A session that writes the targets of `mode`, under the locks; errors come out as Dagster failures.
 
     Runs take turns: a writer waits for the locks as long as its deadline allows.
     """
-    rebuild = isinstance(options, VectorOptions) and options.rebuild
-    deadline = Deadline(options.max_seconds)
-    with open_session(
-        workspace,
-        mode,
-        projects=(project,),
-        execute=True,
-        deadline=deadline,
-        rebuild=rebuild,
-        lock_wait=options.max_seconds,
-    ) as session:
+    wait = options.max_seconds
+    deadline = Deadline(wait)
+    with (
+        explained(),
+        open_session(
+            workspace, mode, projects=(project,), execute=True, deadline=deadline, rebuild=rebuild, lock_wait=wait
+        ) as session,
+    ):
         yield session
 
 
@@ -100,10 +91,10 @@ def reading(workspace: Workspace, projects: tuple[Project, ...], mode: Mode) -> 
         yield session
 
 
-def verified(workspace: Workspace, projects: tuple[Project, ...], mode: Mode) -> list[ProjectAgreement]:
+def verified(workspace: Workspace, project: Project, mode: Mode) -> ProjectAgreement:
     """Read the targets of `mode` again and compare them with the files as they are now."""
-    with reading(workspace, projects, mode) as session:
-        return [verify_project(session, read_project(project)) for project in projects]
+    with reading(workspace, (project,), mode) as session:
+        return verify_project(session, read_project(project))
 
 
 def read_current(context: dg.AssetExecutionContext, workspace: Workspace, snapshot: LedgerSnapshot) -> ParsedProject:
