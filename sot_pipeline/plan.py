@@ -45,9 +45,13 @@ class Record:
     content_hash: str
 
 
+# One encoder for all calls: making one costs as much as encoding an entry.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def canonical_json(value: Json | Mapping[str, Json]) -> str:
     """JSON with sorted keys and no white space: equal values give equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def hash_text(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.index import IndexRow
 from sot_pipeline.ledgers.inline import plain
@@ -14,8 +15,11 @@ from sot_pipeline.plan import Json, Record, RecordKey, hash_record
 
 # A summary cell can run to thousands of characters; its lead is what reads as a title.
 TITLE_MAX_CHARS = 120
-_LEAD = re.compile(r"\s*\*\*(?P<bold>[^*\n]{3,120})\*\*|(?P<colon>[^\n]{3,120}?):\s|(?P<sentence>[^\n]{3,120}?)[.;]\s")
-_NAMES = ("title", "date", "phase", "severity", "status")
+_LEAD = re.compile(
+    r"\s*\*\*(?P<bold>[^*\n]{3,120})\*\*"
+    r"|(?P<colon>[^\n]{2,120}?[^\s:-]):\s"  # a colon that ends a word, not an operator
+    r"|(?P<sentence>[^\n]{3,120}?)[.;]\s"
+)
 _NOTHING = {"", "n/a", "na", "none", "-", "–", "—", "tbd"}
 
 
@@ -27,73 +31,107 @@ class Definition:
     rows: list[IndexRow] = field(default_factory=list)
 
 
+class _Stated(NamedTuple):
+    """What one place states of an entry; None (a title: empty) for what it does not."""
+
+    title: str = ""
+    date: str | None = None
+    phase: str | None = None
+    severity: str | None = None
+    status: str | None = None
+
+    def or_from(self, other: _Stated) -> _Stated:
+        """This, with `other` where this states nothing."""
+        return _Stated(
+            self.title or other.title,
+            self.date or other.date,
+            self.phase or other.phase,
+            self.severity or other.severity,
+            self.status or other.status,
+        )
+
+    def words(self) -> dict[str, Json]:
+        """What is stated beside the title, as metadata."""
+        found: dict[str, Json] = {}
+        if self.date:
+            found["date"] = self.date
+        if self.phase:
+            found["phase"] = self.phase
+        if self.severity:
+            found["severity"] = self.severity
+        if self.status:
+            found["status"] = self.status
+            if is_complete(self.status):
+                found["complete"] = True
+        return found
+
+
 def record_of(key: RecordKey, definition: Definition) -> Record:
     """The entry as targets store it: the first section leads, the index row fills what it lacks."""
     stated = _stated(definition)
     content = _content(definition.sections, definition.rows)
-    metadata: dict[str, Json] = {name: stated[name] for name in ("date", "phase", "severity", "status") if stated[name]}
-    if stated["status"] and is_complete(stated["status"]):
-        metadata["complete"] = True
+    metadata = stated.words()
     if definition.rows:
         rows: list[Json] = [dict[str, Json](row.cells) for row in definition.rows]
         metadata["index"] = rows[0] if len(rows) == 1 else rows
     if len(definition.sections) > 1:
         metadata["sections"] = [_section_json(section) for section in definition.sections]
-    created_at = moment(stated["date"]) if stated["date"] else None
-    title = stated["title"] or str(key.entry_id)
+    created_at = moment(stated.date) if stated.date else None
+    title = stated.title or key.entry_id
     return Record(key, title, content, metadata, created_at, hash_record(key, title, content, metadata, created_at))
 
 
 def _section_json(section: Section) -> dict[str, Json]:
-    heading = section.heading
-    return {"heading": section.line_text.lstrip("# "), "title": heading.title, "date": heading.date}
+    stated = _from_section(section)
+    return {"heading": section.line_text.lstrip("# "), "title": stated.title, "date": stated.date}
 
 
-def _stated(definition: Definition) -> Mapping[str, str | None]:
-    """title, date, phase, severity and status, each from the first place that states it."""
-    stated: dict[str, str | None] = dict.fromkeys(_NAMES)
-    for place in _places(definition):
-        for name, text in place.items():
-            if text and not stated[name]:
-                stated[name] = text
+def _stated(definition: Definition) -> _Stated:
+    """What is stated of an entry, each word from the first place that has it."""
+    if not definition.sections:
+        return _from_row(definition.rows[0], needs_title=True)
+    stated = _from_section(definition.sections[0])
+    if definition.rows and not all(stated):
+        return stated.or_from(_from_row(definition.rows[0], needs_title=not stated.title))
     return stated
 
 
-def _places(definition: Definition) -> Iterator[Mapping[str, str | None]]:
-    if definition.sections:
-        first = definition.sections[0]
-        heading = first.heading
-        yield {name: getattr(heading, name) for name in _NAMES}
-        fields = fields_of(first.body)
-        if fields:
-            yield _from_fields(fields, needs_title=not heading.title)
-    if definition.rows:
-        yield _from_row(definition.rows[0], needs_title=not definition.sections)
+def _from_section(section: Section) -> _Stated:
+    heading = section.heading
+    stated = _Stated(heading.title, heading.date, heading.phase, heading.severity, heading.status)
+    if all(stated):
+        return stated
+    fields = fields_of(section.body)
+    return stated.or_from(_from_fields(fields)) if fields else stated
 
 
-def _from_fields(fields: Mapping[str, str], *, needs_title: bool) -> dict[str, str | None]:
-    found = {name: _worth(fields[name]) for name in ("phase", "severity", "status") if name in fields}
-    found["date"] = date_in(fields.get("date", ""))
-    if needs_title and "title" in fields:
-        title, tail, tail_date = cut_tails(fields["title"])
-        found |= {"title": plain(title), "status": found.get("status") or tail, "date": found["date"] or tail_date}
-    return found
+def _from_fields(fields: Mapping[str, str]) -> _Stated:
+    title, tail, tail_date = cut_tails(fields.get("title", ""))
+    return _Stated(
+        plain(title),
+        date_in(fields.get("date", "")) or tail_date,
+        _worth(fields.get("phase", "")),
+        _worth(fields.get("severity", "")),
+        _worth(fields.get("status", "")) or tail,
+    )
 
 
-def _from_row(row: IndexRow, *, needs_title: bool) -> dict[str, str | None]:
+def _from_row(row: IndexRow, *, needs_title: bool) -> _Stated:
     columns = row.columns
     phase, tail, _ = cut_tails(row.at(columns.phase))
-    return {
-        "title": lead_of(row.summary) if needs_title else None,
-        "date": date_in(row.at(columns.date)),
-        "phase": _worth(phase),
-        "severity": _worth(row.at(columns.severity)),
-        "status": _worth(row.at(columns.status)) or tail,
-    }
+    return _Stated(
+        lead_of(row.summary) if needs_title else "",
+        date_in(row.at(columns.date)),
+        _worth(phase),
+        _worth(row.at(columns.severity)),
+        _worth(row.at(columns.status)) or tail,
+    )
 
 
 def _worth(text: str) -> str | None:
     """`text` without markup; None where it says nothing (`N/A`)."""
+    if not text:
+        return None
     text = plain(text)
     return None if text.lower() in _NOTHING else text
 

@@ -11,6 +11,7 @@ from sot_pipeline.ledgers.words import cut_tails, date_alone, id_at_start, is_se
 _LEADING = re.compile(r"\s*(\||:|[-–—](?=\s))\s*")
 _BAR_OR_COLON = re.compile(r"\s*(?:\s\|\s|\|\s|\s\||:(?=\s|\Z))\s*")
 _BAR = re.compile(r"\s+\|\s+|\s+\|\Z")  # `bool|None` is no border of cells
+_MARKS = re.compile(r"[`\\]|\|\Z")
 _DATED = re.compile(r"\|\s*(?=\d{4}-\d{2}-\d{2})")
 # A phase is a label. A longer first cell is taken for a title that holds a bare `|`.
 PHASE_MAX_CHARS = 60
@@ -30,6 +31,8 @@ class EntryHeading:
 
 def parse_heading(text: str, prefix: str) -> EntryHeading | None:
     """The heading's parts, or None where `text` does not start with an id of this prefix."""
+    if "  " in text or not text.isprintable():
+        text = " ".join(text.split())  # white space of any kind and length means one blank
     match = id_at_start(prefix).match(text)
     if match is None:
         return None
@@ -82,6 +85,8 @@ def _split(rest: str) -> tuple[str, list[str]]:
     rest = rest.strip()
     masked = mask_code(rest)
     qualifier = ""
+    if rest.startswith("| ") and not _MARKS.search(rest):  # what nearly every heading looks like
+        return "", [cell.strip() for cell in rest[2:].split(" | ")]
     leading = _LEADING.match(masked)
     dated = _DATED.search(masked)
     if leading:

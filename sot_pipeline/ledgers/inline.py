@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 _MARKUP = re.compile(r"[*_`\[\]<>~\\&!]")
 
 
+# A longer text is no title; what parses inline markup takes time in the square of the length.
+_LONGEST_PARSED = 2_000
+
+
+@lru_cache(maxsize=4_096)
 def plain(text: str) -> str:
-    """`text` without inline markup, on one line; the text of code, links and images stays."""
-    if _MARKUP.search(text):
+    """`text` without inline markup, on one line; the text of code, links and images stays.
+
+    A text of more than 2,000 characters keeps its markup.
+    """
+    if len(text) <= _LONGEST_PARSED and _MARKUP.search(text):
         text = "".join(_texts(_inline_tokens(text)))
     return " ".join(text.split())
 

@@ -16,7 +16,9 @@ ENTRY_LEVELS = (2, 3)
 _SEPARATOR_LINE = re.compile(r"[ \t]*-{3,}[ \t]*")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 # `**Status**: x` and `**Status:** x`, alone on a line or in a list.
-_FIELD = re.compile(r"\*\*(Title|Date|Status|Severity|Phase)(?::\*\*|\*\*[ \t]*:)[ \t]*([^\n]*)")
+_FIELD = re.compile(r"\*\*(Title|Date|Completed|Status|Severity|Phase)(?::\*\*|\*\*[ \t]*:)[ \t]*([^\n]*)")
+_FIELD_MEANS = {"Completed": "date"}
+_SUBHEADING_OR_FENCE = re.compile(r"\n(?:#{1,6} |```|~~~)")  # the literal first makes the search fast
 _FIELD_LEAD = re.compile(r"[ \t]*(?:[-*+][ \t]+)?\Z")
 
 
@@ -66,11 +68,16 @@ def trim(text: str) -> str:
 
 
 def fields_of(body: str) -> dict[str, str]:
-    """Title, Date, Status, Severity and Phase as a section's own lines state them; the first of each counts."""
+    """Title, Date, Status, Severity and Phase as a section's first lines state them; the first of each counts.
+
+    Below a sub-heading or in a fence they speak of something else.
+    """
     found: dict[str, str] = {}
-    if "**" in body:
-        for match in _FIELD.finditer(body):
-            start = body.rfind("\n", 0, match.start()) + 1
-            if match[2].strip() and _FIELD_LEAD.match(body, start, match.start()):
-                found.setdefault(match[1].lower(), match[2].strip())
+    if "**" not in body or body.startswith(("#", "```", "~~~")):
+        return found
+    below = _SUBHEADING_OR_FENCE.search(body)
+    for match in _FIELD.finditer(body, 0, below.start() if below else len(body)):
+        start = body.rfind("\n", 0, match.start()) + 1
+        if match[2].strip() and _FIELD_LEAD.match(body, start, match.start()):
+            found.setdefault(_FIELD_MEANS.get(match[1], match[1].lower()), match[2].strip())
     return found

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 # An id must end where it ends: neither `BUILD-146-P6` nor `BUILD-12a` is BUILD-146 or BUILD-12.
-_ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.\d)"
+_ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.[0-9])"
 _ID_MARKUP = r"[\s*_`~\[]*"
 
-DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+DATE = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
 _DATE_ALONE = re.compile(rf"[\s*_`~]*({DATE})[\s*_`~]*")
 
 _EMOJI = "✅❌⚠🚧🔄🧭⏳☑✔✓🟢🟡🔴⛔🎉🏁"
@@ -44,13 +47,15 @@ _STATE_ALONE = re.compile(rf"[{_EMOJI}\ufe0f\s]*(?i:{_STATE})[{_EMOJI}\ufe0f\s]*
 @lru_cache(maxsize=64)
 def id_at_start(prefix: str) -> re.Pattern[str]:
     """Matches an id of this prefix at the start of a text, markup around it included."""
-    return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-\d+(?:\.\d+)*){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
+    return re.compile(
+        rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-[0-9]+(?:\.[0-9]+)*){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?"
+    )
 
 
 @lru_cache(maxsize=64)
 def id_anywhere(prefix: str) -> re.Pattern[bytes]:
     """Matches an id of this prefix anywhere in a file."""
-    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-\d+(?:\.\d+)*{_ID_END}".encode())
+    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-[0-9]+(?:\.[0-9]+)*{_ID_END}".encode())
 
 
 def date_alone(text: str) -> str | None:
@@ -59,28 +64,36 @@ def date_alone(text: str) -> str | None:
     return match[1] if match and moment(match[1]) else None
 
 
+@lru_cache(maxsize=4_096)
 def date_in(text: str) -> str | None:
     """The first valid date in `text`."""
     return next((match[0] for match in re.finditer(DATE, text) if moment(match[0])), None)
 
 
+@lru_cache(maxsize=4_096)
 def moment(date: str) -> datetime | None:
     """`date` as a naive datetime in UTC; None where it is no date of the calendar."""
     try:
         when = datetime.fromisoformat(date)
-    except ValueError:
+        return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+    except (ValueError, OverflowError):  # no such day; or one that another time zone moves out of the calendar
         return None
-    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
 
 
+@lru_cache(maxsize=4_096)
 def is_severity(text: str) -> bool:
     """True for LOW, High, P1, SEV-2 and the like."""
     return text.strip(" *_`").lower() in SEVERITIES
 
 
+@lru_cache(maxsize=4_096)
 def is_state(text: str) -> bool:
     """True where `text` is nothing but a state: `COMPLETE ✅`, `In Progress`."""
     return bool(_STATE_ALONE.fullmatch(text))
+
+
+# Tails are short; patterns that look for one from every character are not for long texts.
+_LONGEST_TAIL = 160
 
 
 def cut_tails(title: str) -> tuple[str, str | None, str | None]:
@@ -90,6 +103,7 @@ def cut_tails(title: str) -> tuple[str, str | None, str | None]:
         return title, None, None
     states: list[str] = []
     date: str | None = None
+    head, title = title[:-_LONGEST_TAIL], title[-_LONGEST_TAIL:]
     while match := next((found for tail in _TAILS if (found := tail.search(title))), None):
         groups = match.groupdict()
         if groups.get("date"):
@@ -99,7 +113,7 @@ def cut_tails(title: str) -> tuple[str, str | None, str | None]:
         else:
             states.append(" ".join(groups["state"].split()))
         title = title[: match.start()].rstrip()
-    return title, " ".join(reversed(states)) or None, date
+    return (head + title).rstrip(), " ".join(reversed(states)) or None, date
 
 
 _CODE_SPAN = re.compile(r"(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)")
@@ -110,6 +124,7 @@ def mask_code(text: str) -> str:
     return _CODE_SPAN.sub(lambda span: "\0" * len(span[0]), text) if "`" in text else text
 
 
+@lru_cache(maxsize=4_096)
 def is_complete(state: str) -> bool:
     """Whether a state means that the work is done: `✅`, `100% COMPLETE`; not `95% COMPLETE`."""
     return bool(_IS_DONE.search(state)) and not _IS_OPEN.search(state)
