@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from sot_pipeline.cli import db, init, ledgers, readme, search, show, status, sync, ui, verify
-from sot_pipeline.cli.output import error_document, explain, note, say_json
+from sot_pipeline.cli.output import error_document, explain, say_json
 from sot_pipeline.errors import SotError
-
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="sot",
@@ -38,16 +35,9 @@ app.command()(ui.ui)
 def main() -> None:
     """Entry point: run the command, exit with its code, never with a traceback for an expected error."""
     try:
-        exit_code = app(standalone_mode=False)
+        app()
     except SotError as error:
         if "--json" in sys.argv[1:]:
             say_json(error_document(error))
         explain(error)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        note("Interrupted. What was committed stays; run the command again to go on.")
-        sys.exit(EXIT_INTERRUPTED)
-    sys.exit(exit_code if isinstance(exit_code, int) else 0)
