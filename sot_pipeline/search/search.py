@@ -52,9 +52,9 @@ class Searching:
         Everything in a query is text. Raises UsageError for a query without any, and whatever the
         targets raise.
         """
-        for query in queries:
-            if not query.strip():
-                raise UsageError("The query is empty.", remedy="Say what to look for: sot search 'stale lock'.")
+        queries = [_storable(query) for query in queries]
+        if not all(query.strip() for query in queries):
+            raise UsageError("The query is empty.", remedy="Say what to look for: sot search 'stale lock'.")
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
             yield from self._answers(queries[start : start + QUERIES_AT_A_TIME], limit)
 
@@ -146,6 +146,11 @@ class Searching:
             indexed |= self.database.indexed(project.id, self.deadline)
         searched = [indexed] * self.mode.text + [meanings.held] * self.mode.meaning
         return compare(ledgers, indexed, searched)
+
+
+def _storable(query: str) -> str:
+    """`query` without what no ledger can hold and no database takes: NUL, halves of surrogate pairs."""
+    return query.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 @contextmanager

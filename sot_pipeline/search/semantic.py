@@ -87,7 +87,7 @@ def open_semantic_index(workspace: Workspace, deadline: Deadline) -> SemanticInd
 
 def _shortened(query: str, max_tokens: int) -> str:
     """As much of `query` as fits: no tokenizer makes more tokens than there are bytes, and it adds two."""
-    return query.encode("utf-8", "replace")[: max_tokens - 2].decode("utf-8", "ignore")
+    return query.encode()[: max_tokens - 2].decode("utf-8", "ignore")
 
 
 def _candidate(match: Match) -> Candidate:
