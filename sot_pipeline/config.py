@@ -123,7 +123,7 @@ class ConfigFile(_Section):
 def read_config(path: Path) -> ConfigFile:
     """`sot.toml` at `path`, validated. Raises ConfigError naming file, line and remedy."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(
@@ -135,6 +135,8 @@ def read_config(path: Path) -> ConfigFile:
         raise ConfigError(f"{path}: not valid TOML: {error}.", remedy="Mend the line named above.") from None
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply.", remedy="Remove the nested brackets.") from None
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise ConfigError(f"{path}: not usable TOML: {error}.", remedy="Mend that value.") from None
     try:
         return ConfigFile.model_validate(data)
     except ValidationError as error:

@@ -171,7 +171,8 @@ def load_workspace(
     """Read and resolve the workspace. Raises ConfigError; touches nothing but `sot.toml`."""
     env = os.environ if env is None else env
     flags = overrides or Overrides()
-    path = (config or (Path(env["SOT_CONFIG"]) if env.get("SOT_CONFIG") else find_config())).resolve()
+    named = config or (Path(env["SOT_CONFIG"]) if env.get("SOT_CONFIG") else find_config())
+    path = _resolved(named, "Configuration file")
     file = read_config(path)
     folder = path.parent
     section = file.workspace
@@ -214,7 +215,7 @@ def resolve_database_url(url: str, folder: Path) -> str:
                 f"Database URL '{redact(url)}' names no file; SQLite in memory would forget everything.",
                 remedy="Write sqlite:///sot.db (relative to sot.toml) or sqlite:////absolute/path/sot.db.",
             )
-        return f"sqlite:///{(folder / name).resolve()}"
+        return f"sqlite:///{_resolved(folder / name, 'Database file')}"
     raise ConfigError(
         f"Database URL '{redact(url)}' is neither SQLite nor PostgreSQL.",
         remedy="Write sqlite:///sot.db or postgresql://user:password@host:5432/name.",
@@ -226,7 +227,7 @@ def resolve_qdrant(value: str | None, folder: Path, env: Mapping[str, str]) -> Q
     if not value or value.lower() in {"disabled", "none", "off"}:
         return None
     if "://" not in value:
-        return QdrantTarget(path=(folder / value).resolve())
+        return QdrantTarget(path=_resolved(folder / value, "Qdrant folder"))
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
@@ -264,7 +265,8 @@ def resolve_embedding(flag: str | None, env: Mapping[str, str], file: str | None
     return EmbeddingChoice("openai", model, base_url=base_url, api_key=SecretStr(key) if key else None)
 
 
-_PASSWORD = re.compile(r"(?P<user>://[^/?#@:]*):(?P<password>.*)@")
+# To the last @, because a password that was not quoted may hold anything; a scheme may be missing.
+_PASSWORD = re.compile(r"(?s)(?P<user>://[^@:]*|\A(?!.*://)[^@:]*):(?P<password>.*)@")
 _QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|api_?key|token|sslpassword)=)[^&#]*")
 
 
@@ -283,8 +285,8 @@ def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) 
 
 
 def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
-    root = (path.parent / section.root).resolve()
-    if not root.is_dir():
+    root = _resolved(path.parent / section.root, f"{path}: root of project '{section.id}'")
+    if not os.path.isdir(root):  # noqa: PTH112  # Path.is_dir raises where a name is too long
         raise ConfigError(
             f"{path}: root of project '{section.id}' is no folder: {root}.",
             remedy="Mend 'root'; it is relative to sot.toml.",
@@ -330,15 +332,20 @@ def _ledger(path: Path, project_id: str, section: LedgerSection) -> LedgerSpec:
 
 def _contained(path: Path, project_id: str, root: Path, relative: str) -> None:
     """A file that configuration names must stay inside the project, symbolic links followed."""
-    try:
-        target = (root / relative).resolve()
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(
-            f"{path}: '{relative}' of project '{project_id}' cannot be followed ({error}).",
-            remedy="Remove the loop of symbolic links.",
-        ) from None
+    target = _resolved(root / relative, f"{path}: a file of project '{project_id}'")
     if not target.is_relative_to(root):
         raise ConfigError(
             f"{path}: '{relative}' of project '{project_id}' leads out of its root {root}.",
             remedy="Name a file inside the project, or widen 'root'.",
         )
+
+
+def _resolved(path: Path, what: str) -> Path:
+    """`path` made absolute, symbolic links followed. Raises ConfigError, calling it `what`."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL character
+        raise ConfigError(
+            f"{what} cannot be followed: {str(path)!r} ({error}).",
+            remedy="Mend the path, or remove the loop of symbolic links.",
+        ) from None
