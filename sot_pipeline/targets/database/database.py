@@ -115,10 +115,10 @@ class Database:
         self, project_id: str, records: Sequence[Record], *, keep: Collection[str] = (), deep: bool = False
     ) -> Plan[RecordKey, Record]:
         """What `Writing.apply_fulltext` would do."""
-        return self._read(
-            lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep),
-            diff([record for record in records if record.key.file_type not in keep], {}),
+        planned: Plan[RecordKey, Record] | None = self._read(
+            lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep), None
         )
+        return planned or diff([record for record in records if record.key.file_type not in keep], {})
 
     def search(
         self,

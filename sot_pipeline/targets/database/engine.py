@@ -6,6 +6,7 @@ Everything portable is SQL text with `?` for parameters, run through `query`, `s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeAlias, cast
@@ -62,6 +63,11 @@ def scored(row: Row) -> Scored:
         "tuple[str, str, str, int, float, bool, str, str]", row
     )
     return Scored(RecordKey(project_id, file_type, entry_id), chunk, score, bool(named), title, body)
+
+
+def listed(gathered: object) -> list[str]:
+    """What `Engine.gathered` gave: PostgreSQL's driver has it decoded already."""
+    return cast("list[str]", json.loads(gathered) if isinstance(gathered, str) else gathered)
 
 
 class FullText(Protocol):
@@ -142,6 +148,10 @@ class Engine(Protocol):
 
     def among(self, column: str, values: Sequence[str]) -> tuple[str, Value]:
         """A condition that `column` is one of `values`, and its one parameter."""
+        ...
+
+    def gathered(self, column: str) -> str:
+        """An aggregate of all values of `column` in one JSON array: far fewer objects than rows are."""
         ...
 
     def upsert(self, rows: Sequence[RowValues], now: str) -> None:

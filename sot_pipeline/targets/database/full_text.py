@@ -5,17 +5,20 @@ the content hash of its entry and how many chunks there are, so that a lost or a
 without reading any text. How rows are stored and ranked is each database's own `full_text`.
 """
 
+# ruff: noqa: S608  # statements are put together from names of ours; values are parameters
+
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import cast
 
 from sot_pipeline.plan import Plan, Record, RecordKey, diff
 from sot_pipeline.targets.chunks import chunk_text
-from sot_pipeline.targets.database.engine import Document, Engine, Scored
+from sot_pipeline.targets.database.engine import Document, Engine, Scored, listed
 from sot_pipeline.targets.database.model import TextMatch
-from sot_pipeline.targets.database.rows import DAMAGED
+from sot_pipeline.targets.database.rows import DAMAGED, keys_of
 from sot_pipeline.targets.database.words import names_in, query_words
 
 # Raise it where chunks, words or weights change: every full-text row is then made anew.
@@ -41,34 +44,38 @@ def fingerprints(engine: Engine, project_id: str) -> dict[RecordKey, str]:
     """Key → content hash of the entry as it was indexed, `DAMAGED` where its rows are not complete."""
     if not engine.full_text.is_ready():
         return {}
-    rows = cast(
-        "list[tuple[str, str, int, str, str]]",
-        engine.query(
-            "SELECT file_type, entry_id, count(*), min(fingerprint), max(fingerprint) FROM sot_fulltext "
-            "WHERE project_id = ? GROUP BY file_type, entry_id",
-            (project_id,),
-        ),
-    )
-    return {
-        RecordKey(project_id, file_type, entry_id): _whole(count, first, last)
-        for file_type, entry_id, count, first, last in rows
-    }
+    ids, fingerprint = engine.gathered("entry_id"), engine.gathered("fingerprint")
+    sql = f"SELECT file_type, {ids}, {fingerprint} FROM sot_fulltext WHERE project_id = ? GROUP BY file_type"
+    found: dict[RecordKey, str] = {}
+    for file_type, entry_ids, prints in engine.query(sql, (project_id,)):
+        rows = list(zip(listed(entry_ids), listed(prints), strict=True))
+        marks = dict(rows)
+        counts = Counter(entry_id for entry_id, _ in rows)
+        hashes = [_whole(mark, counts[entry_id]) for entry_id, mark in marks.items()]
+        found.update(zip(keys_of(project_id, file_type, marks), hashes, strict=True))
+        if len(set(rows)) > len(marks):  # rows of one entry that say different things
+            mixed = [entry_id for entry_id, mark in set(rows) if mark != marks[entry_id]]
+            found.update(dict.fromkeys(keys_of(project_id, file_type, mixed), DAMAGED))
+    return found
 
 
-def _whole(count: int, first: str, last: str) -> str:
-    content_hash, _, rest = first.partition("/")
-    return content_hash if first == last and rest == f"{count}/{LAYOUT}" else DAMAGED
+def _whole(mark: str, count: int) -> str:
+    """The content hash that `count` rows of an entry carry, where that is all of them."""
+    content_hash, _, rest = mark.partition("/")
+    return content_hash if rest == f"{count}/{LAYOUT}" else DAMAGED
 
 
 def plan(
-    engine: Engine, project_id: str, records: Iterable[Record], *, keep: Collection[str], deep: bool
+    engine: Engine, project_id: str, records: Sequence[Record], *, keep: Collection[str], deep: bool
 ) -> Plan[RecordKey, Record]:
     """What to do to the full text so that it is that of `records`; file_types in `keep` are left alone.
 
     With `deep` the stored text is compared as well, and the index with the text.
     """
-    wanted = [record for record in records if record.key.file_type not in keep]
-    present = {key: found for key, found in fingerprints(engine, project_id).items() if key.file_type not in keep}
+    wanted = [record for record in records if record.key.file_type not in keep] if keep else records
+    present = fingerprints(engine, project_id)
+    if keep:
+        present = {key: found for key, found in present.items() if key.file_type not in keep}
     if deep and present:
         damaged = engine.full_text.unsound(project_id) | _altered(engine, project_id, wanted)
         present |= dict.fromkeys(damaged & present.keys(), DAMAGED)

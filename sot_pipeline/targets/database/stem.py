@@ -6,11 +6,11 @@ adds to it: `logi` becomes `log`; words of less than three or more than 64 bytes
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import pairwise
 
 _SHORTEST = 3
 _LONGEST = 64
+_MOST_KEPT = 1 << 17  # words, some 20 MB
 
 _STEP_2 = {
     "ational": "ate", "tional": "tion", "enci": "ence", "anci": "ance", "izer": "ize", "bli": "ble",
@@ -27,7 +27,16 @@ _STEP_4 = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=1 << 16)
+class Stems(dict[str, str]):
+    """Stems of lower-case words, each worked out once: a dict is asked five times as fast as lru_cache."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[word] = found = stem(word)
+        return found
+
+
 def stem(word: str) -> str:
     """The stem of a lower-case word."""
     if len(word) < _SHORTEST or len(word.encode()) > _LONGEST or word[-1].isdigit():

@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
-from sot_pipeline.targets.database.stem import stem
+from sot_pipeline.targets.database.stem import Stems
 
 # A word in the title or the id counts as much as three in the text (search.md: .772 → .707 MRR is
 # with 3; BM25's own two constants are the ones FTS5 has built in).
@@ -44,11 +44,14 @@ def names_in(query: str) -> set[str]:
     return {word.strip(".,;:!?\"'()[]`").upper() for word in query.split()}
 
 
-def weigh(heading: Iterable[str], body: Iterable[str]) -> Counter[str]:
-    """Stem → how often it occurs, each occurrence in `heading` counted `TITLE_WEIGHT` times."""
-    counts: Counter[str] = Counter()
-    for word, count in Counter(body).items():
-        counts[stem(word)] += count
-    for word in heading:
-        counts[stem(word)] += TITLE_WEIGHT
+def weigh(heading: Iterable[str], body: Iterable[str], stems: Stems) -> dict[str, int]:
+    """Stem → how often it occurs, each occurrence in `heading` counted `TITLE_WEIGHT` times.
+
+    `stems` remembers the words of one run to the next.
+    """
+    counts: dict[str, int] = {}
+    for words, weight in ((heading, TITLE_WEIGHT), (body, 1)):
+        for word, count in Counter(words).items():
+            root = stems[word]
+            counts[root] = counts.get(root, 0) + count * weight
     return counts

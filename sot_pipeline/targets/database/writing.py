@@ -6,7 +6,7 @@ plan made inside is still true when it is applied. Opened by `Database.writing`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from sot_pipeline.plan import Plan, Record, RecordKey
 from sot_pipeline.targets.database import activity, full_text, rows, sources
@@ -35,7 +35,7 @@ class Writing:
             self._engine.upsert([rows.values_of(record) for record in plan.upserts], self._now)
 
     def apply_fulltext(
-        self, records: Iterable[Record], *, keep: Collection[str] = (), deep: bool = False
+        self, records: Sequence[Record], *, keep: Collection[str] = (), deep: bool = False
     ) -> Plan[RecordKey, Record]:
         """Make the full text that of `records` and return what that took, in entries.
 

@@ -164,7 +164,7 @@ def test_lost_altered_and_extra_rows_are_seen_and_healed_where_no_entry_changed(
     [
         "DROP TABLE sot_fulltext_index",
         "DROP TABLE sot_fulltext",
-        "DROP TRIGGER sot_fulltext_inserted",
+        "DROP TRIGGER sot_fulltext_deleted",
         "DELETE FROM sot_fulltext_index_docsize WHERE id = 1",
         "INSERT INTO sot_fulltext_index (sot_fulltext_index) VALUES ('delete-all')",
         "DELETE FROM sot_fulltext_index_data WHERE id > 10",

@@ -7,7 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sot_pipeline.targets.database.stem import stem
+from sot_pipeline.targets.database.stem import Stems, stem
 from sot_pipeline.targets.database.words import query_words, weigh, words_of
 
 ROOTS = """
@@ -76,4 +76,4 @@ def test_query_words_are_distinct() -> None:
 
 
 def test_words_in_the_heading_weigh_three() -> None:
-    assert weigh(["retries"], ["retry", "once", "retry"]) == {"retri": 5, "onc": 1}
+    assert weigh(["retries"], ["retry", "once", "retry"], Stems()) == {"retri": 5, "onc": 1}

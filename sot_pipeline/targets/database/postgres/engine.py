@@ -201,6 +201,10 @@ class PostgresEngine:
         """See `Engine.among`."""
         return f"{column} = ANY(?::text[])", list(values)
 
+    def gathered(self, column: str) -> str:
+        """See `Engine.gathered`."""
+        return f"json_agg({column})"
+
     def upsert(self, rows: Sequence[RowValues], now: str) -> None:
         """See `Engine.upsert`."""
         self.execute(_STAGE)

@@ -16,7 +16,7 @@ from sot_pipeline.plan import RecordKey
 from sot_pipeline.targets.database.engine import Document, Scored, Value, scored
 from sot_pipeline.targets.database.postgres.tsvector import TsVector, tsvector
 from sot_pipeline.targets.database.schema import SCHEMA_LOCK
-from sot_pipeline.targets.database.stem import stem
+from sot_pipeline.targets.database.stem import Stems
 from sot_pipeline.targets.database.words import BM25_B, BM25_K1, weigh, words_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class PostgresFullText:
 
     def __init__(self, engine: PostgresEngine) -> None:
         self._engine = engine
+        self._stems = Stems()
 
     def is_ready(self) -> bool:
         """See `FullText.is_ready`; PostgreSQL itself keeps an index in step with its table."""
@@ -77,16 +78,23 @@ class PostgresFullText:
         unsound = set()
         for row in cast("Iterator[tuple[str, str, str, str, str, int, bytes]]", rows):
             key, (title, body, count, stored) = RecordKey(*row[:3]), row[3:]
-            if (count, stored) != _indexed(key.entry_id, title, body):
+            if (count, stored) != self._indexed(key.entry_id, title, body):
                 unsound.add(key)
         return unsound
+
+    def _indexed(self, entry_id: str, title: str, body: str) -> tuple[int, TsVector]:
+        """How many words a chunk has, and the tsvector of them."""
+        heading, text = words_of(entry_id) + words_of(title), words_of(body)
+        return len(heading) + len(text), tsvector(weigh(heading, text, self._stems))
 
     def replace(self, keys: Sequence[RecordKey], documents: Sequence[Document]) -> None:
         """See `FullText.replace`."""
         if keys:
             self._engine.execute(_DELETE, tuple(map(list, zip(*keys, strict=True))))
         if documents:
-            rows = ((*document, *_indexed(document.entry_id, document.title, document.body)) for document in documents)
+            rows = (
+                (*document, *self._indexed(document.entry_id, document.title, document.body)) for document in documents
+            )
             self._engine.copy(f"sot_fulltext ({', '.join(_COLUMNS)})", tuple(_COLUMNS.values()), rows)
 
     def search(
@@ -95,7 +103,7 @@ class PostgresFullText:
         """See `FullText.search`. The statistics are of the whole table, as FTS5's are."""
         filters = [self._engine.among(f"t.{column}", values) for column, values in where.items()]
         naming, names = self._engine.among("upper(t.entry_id)", tuple(named))
-        lexemes = Counter(map(stem, words))
+        lexemes = Counter(self._stems[word] for word in words)
         sql = f"""
             WITH total AS (SELECT count(*)::float8 AS documents, avg(words)::float8 AS length FROM sot_fulltext),
             hits AS MATERIALIZED (
@@ -129,9 +137,3 @@ class PostgresFullText:
         query = " | ".join(f"'{lexeme}'" for lexeme in lexemes)
         asked: tuple[Value, ...] = (list(lexemes), query, list(lexemes), list(map(str, lexemes.values())))
         return [scored(row) for row in self._engine.query(sql, (*asked, names, *(v for _, v in filters), limit))]
-
-
-def _indexed(entry_id: str, title: str, body: str) -> tuple[int, TsVector]:
-    """How many words a chunk has, and the tsvector of them."""
-    heading, text = words_of(entry_id) + words_of(title), words_of(body)
-    return len(heading) + len(text), tsvector(weigh(heading, text))

@@ -17,8 +17,18 @@ _OID = 3614
 _MOST_POSITIONS = 255
 # Nobody types a longer word, and a base64 blob is none.
 _LONGEST_WORD = 255
-# The end of a lexeme with n positions, for each n.
-_TAILS = [b"\0" + struct.pack(f">H{count}H", count, *range(1, count + 1)) for count in range(_MOST_POSITIONS + 1)]
+
+
+class _Tails(dict[int, bytes]):
+    """The end of a lexeme by how many positions it has, made when first asked for."""
+
+    def __missing__(self, count: int) -> bytes:
+        positions = min(count, _MOST_POSITIONS)
+        self[count] = b"\0" + struct.pack(f">H{positions}H", positions, *range(1, positions + 1))
+        return self[count]
+
+
+_TAILS = _Tails()
 
 
 class TsVector(bytes):
@@ -38,7 +48,6 @@ class TsVectorDumper(Dumper):
 
 def tsvector(counts: Mapping[str, int]) -> TsVector:
     """The tsvector in which each word has as many positions as it counts; the words in the server's order."""
-    lexemes = sorted(
-        (word.encode(), min(count, _MOST_POSITIONS)) for word, count in counts.items() if len(word) <= _LONGEST_WORD
-    )
-    return TsVector(struct.pack(">i", len(lexemes)) + b"".join([word + _TAILS[count] for word, count in lexemes]))
+    # UTF-8 sorts as its characters do, so the words need not be encoded to be put in order.
+    words = sorted(word for word in counts if len(word) <= _LONGEST_WORD)
+    return TsVector(len(words).to_bytes(4, "big") + b"".join([word.encode() + _TAILS[counts[word]] for word in words]))

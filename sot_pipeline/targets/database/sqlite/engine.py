@@ -154,6 +154,10 @@ class SqliteEngine:
         """See `Engine.among`; one parameter, so that any number of values fits."""
         return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(list(values))
 
+    def gathered(self, column: str) -> str:
+        """See `Engine.gathered`."""
+        return f"json_group_array(CAST({column} AS TEXT))"
+
     def upsert(self, rows: Sequence[RowValues], now: str) -> None:
         """See `Engine.upsert`."""
         self.execute_many(_FORGET, [(*row[:3], row.content_hash) for row in rows])

@@ -37,8 +37,9 @@ _TAKE = (
     "INSERT INTO sot_fulltext_index (sot_fulltext_index, rowid, entry_id, title, body) "
     "VALUES ('delete', OLD.id, OLD.entry_id, OLD.title, OLD.body)"
 )
+# None on insert: a trigger takes twice as long as adding all new rows at once, and a row that somebody
+# else inserts is missing in the index, which is_ready sees.
 _TRIGGERS = {
-    "sot_fulltext_inserted": f"AFTER INSERT ON sot_fulltext BEGIN {_ADD}; END",
     "sot_fulltext_deleted": f"AFTER DELETE ON sot_fulltext BEGIN {_TAKE}; END",
     # Nothing of ours updates these rows: whoever does leaves a row without fingerprint.
     "sot_fulltext_updated": (
@@ -58,6 +59,10 @@ _OBJECTS = {
 # FTS5 keeps an index in four tables, and opens one that lacks some of them as if it were empty.
 _PARTS = {*_OBJECTS, *(f"{_INDEX}_{part}" for part in ("data", "idx", "docsize", "config"))}
 _DELETE = "DELETE FROM sot_fulltext WHERE (project_id, file_type, entry_id) = (?, ?, ?)"
+_ADD_NEW = (
+    "INSERT INTO sot_fulltext_index (rowid, entry_id, title, body) "
+    "SELECT id, entry_id, title, body FROM sot_fulltext WHERE id > ?"
+)
 _INSERT = (
     "INSERT INTO sot_fulltext (project_id, file_type, entry_id, chunk, fingerprint, title, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -137,7 +142,9 @@ class SqliteFullText:
 
     def _write(self, keys: Sequence[RecordKey], documents: Sequence[Document]) -> None:
         self._engine.execute_many(_DELETE, keys)
+        newest = self._engine.query("SELECT coalesce(max(id), 0) FROM sot_fulltext")[0]
         self._engine.execute_many(_INSERT, documents)
+        self._engine.execute(_ADD_NEW, cast("tuple[int]", newest))
         self._seal()
 
     def search(
