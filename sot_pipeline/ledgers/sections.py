@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from sot_pipeline.ledgers.heading import EntryHeading, parse_heading
 from sot_pipeline.ledgers.scan import Heading, Scan
@@ -43,12 +42,12 @@ def cut_sections(data: bytes, found: Scan, prefix: str) -> list[Section]:
     A section ends at the next entry heading, at any level-2 heading, or at the end of the file.
     """
     borders = [heading for heading in found.headings if heading.level == 2 or is_entry(heading, prefix)]
-    ends = [following.start for _, following in pairwise(borders)] + [len(data)]
+    ends = [*(border.start for border in borders[1:]), len(data)]
     return list(_sections(data, borders, ends, prefix))
 
 
 def _sections(data: bytes, borders: Sequence[Heading], ends: Sequence[int], prefix: str) -> Iterator[Section]:
-    for border, end in zip(borders, ends, strict=True):
+    for border, end in zip(borders, ends, strict=False):
         heading = parse_heading(border.text, prefix) if is_entry(border, prefix) else None
         if heading:
             line_text = data[border.start : border.end].decode().strip()
