@@ -9,6 +9,7 @@ from sot_pipeline.ledgers.entries import Definition
 from sot_pipeline.ledgers.index import IndexRow
 from sot_pipeline.ledgers.meta import drift
 from sot_pipeline.ledgers.model import Truth
+from sot_pipeline.ledgers.orphans import strict_entry
 from sot_pipeline.ledgers.scan import Hidden, Scan
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.workspace import LedgerSpec
@@ -31,8 +32,14 @@ class Findings:
     prefix: str
 
 
+# Of one check this many problems are listed: more of the same say nothing new.
+LISTED = 20
+
+
 def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
-    """Every problem of the file, check by check; all are warnings, since the file could be read."""
+    """Every problem of the file, check by check; errors where entries may be hidden, else warnings."""
+    for line, message in hidden_entries(findings):
+        yield Problem("entries_parse", Severity.ERROR, spec.path, line, message)
     checks = (
         entries_parse,
         ids_unique,
@@ -42,8 +49,23 @@ def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
         meta_matches_content,
     )
     for check in checks:
-        for line, message in check(findings):
+        found = list(check(findings))
+        for line, message in found[:LISTED]:
             yield Problem(check.__name__, Severity.WARNING, spec.path, line, message)
+        if len(found) > LISTED:
+            message = f"{len(found) - LISTED} more like these, the next in line {found[LISTED][0]}."
+            yield Problem(check.__name__, Severity.WARNING, spec.path, found[LISTED][0], message)
+
+
+def hidden_entries(findings: Findings) -> Iterator[tuple[int | None, str]]:
+    """A comment that is never closed hides what stands below it; taken at its word, entries would be deleted."""
+    strict = strict_entry(findings.prefix)
+    for span in findings.scan.hidden:
+        if span.kind is not Hidden.FENCE and not span.closed and strict.search(findings.text, span.start):
+            yield (
+                findings.line_of(span.start),
+                "This comment or HTML block is never closed and hides the entries below it. Close it ('-->').",
+            )
 
 
 def entries_parse(findings: Findings) -> Iterator[tuple[int | None, str]]:
@@ -106,7 +128,7 @@ def fences_balanced(findings: Findings) -> Iterator[tuple[int | None, str]]:
 
 def meta_matches_content(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """META and summary should state what the file holds."""
-    for stated in drift(findings.text, findings.truth):
+    for stated in drift(findings.text, findings.scan, findings.truth):
         message = f"'{stated.label}' says {stated.number}, but the file defines {stated.truth}."
         yield findings.line_of(stated.start), f"{message} Run 'sot ledgers refresh --execute'."
 

@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.inline import plain
-from sot_pipeline.ledgers.words import cut_tails, date_alone, id_at_start, is_severity, is_state, mask_code
+from sot_pipeline.ledgers.words import (
+    cut_tails,
+    date_alone,
+    has_date_form,
+    id_at_start,
+    is_severity,
+    is_state,
+    mask_code,
+)
 
 _LEADING = re.compile(r"\s*(\||:|[-–—](?=\s))\s*")
 _BAR_OR_COLON = re.compile(r"\s*(?:\s\|\s|\|\s|\s\||:(?=\s|\Z))\s*")
@@ -67,8 +75,8 @@ class _Labels:
         return cells
 
     def _accept(self, label: str) -> bool:
-        if not label:
-            return True
+        if not label or has_date_form(label):
+            return True  # a date that is in no calendar says nothing
         if is_severity(label) and self.severity is None:
             self.severity = label
         elif is_state(label) and self.status is None:

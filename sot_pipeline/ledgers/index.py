@@ -15,7 +15,7 @@ from itertools import pairwise
 from sot_pipeline.ledgers.words import date_alone, id_at_start, mask_code
 
 _BORDER = re.compile(r"(?<!\\)\|")
-_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+_RULE = frozenset("|-: \t")
 # Words in the names of columns that tell what they hold.
 _SUMMARY_NAMES = ("summary", "decision", "title", "description", "what", "subject")
 _DATE_NAMES = ("timestamp", "date", "time", "when")
@@ -100,7 +100,7 @@ def split_cells(line: str) -> list[str]:
 
 def is_rule(line: str) -> bool:
     """True for the line of dashes under a table's header."""
-    return "-" in line and bool(_RULE.fullmatch(line))
+    return "-" in line and _RULE.issuperset(line)
 
 
 # Enough rows to tell which column is which.

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 from sot_pipeline.ledgers.entries import Definition
 from sot_pipeline.ledgers.model import Truth
+from sot_pipeline.ledgers.scan import Hidden, Scan
 
-_META = re.compile(rb"<!--[ \t]*META\b.*?-->", re.DOTALL)
-_SUMMARY = re.compile(
-    rb"<!--[ \t]*AUTO-GENERATED SUMMARY\b[^>]*-->.*?<!--[ \t]*END AUTO-GENERATED SUMMARY[ \t]*-->", re.DOTALL
-)
+_META = re.compile(rb"[ \t]*<!--[ \t]*META\b")
+_SUMMARY = re.compile(rb"[ \t]*<!--[ \t]*AUTO-GENERATED SUMMARY\b")
+_SUMMARY_END = re.compile(rb"[ \t]*<!--[ \t]*END AUTO-GENERATED SUMMARY\b")
 _TOTAL = re.compile(rb"(?m)^[ \t]*(?P<label>Total_(?:Builds|Decisions|Issues|Entries))[ \t]*:[ \t]*(?P<number>\d+)")
 _UNIQUE = re.compile(rb"(?P<number>\d+)[ \t]+(?P<label>unique [a-z]+)")
 _ENTRIES = re.compile(
     rb"(?P<number>\d+)[ \t]+(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
     rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
 )
-_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\r\n]*?)[ \t]*\r?$")
+_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\n]*?)[ \t]*$")
 _SUMMARY_TIME = re.compile(rb"Last updated:[ \t]*(?P<time>\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)")
 
 
@@ -43,15 +43,35 @@ def count_definitions(definitions: Mapping[str, Definition]) -> Truth:
     return Truth(unique=len(definitions), entries=entries)
 
 
-def statements(data: bytes, truth: Truth) -> Iterator[Stated]:
+def _blocks(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """Bytes of META and of the summary: comments above the first heading of level 2 or deeper.
+
+    Further down such a comment is part of an entry, which nobody rewrites.
+    """
+    top = next((heading.start for heading in found.headings if heading.level > 1), len(text))
+    meta: tuple[int, int] | None = None
+    summary: tuple[int, int] | None = None
+    opened: int | None = None
+    for span in found.hidden:
+        if span.kind is not Hidden.COMMENT or span.start >= top:
+            continue
+        if meta is None and span.closed and _META.match(text, span.start):
+            meta = (span.start, span.end)
+        elif opened is None and _SUMMARY.match(text, span.start):
+            opened = span.end
+        elif opened is not None and summary is None and _SUMMARY_END.match(text, span.start):
+            summary = (opened, span.start)
+    return meta, summary
+
+
+def _statements(text: bytes, found: Scan, truth: Truth) -> Iterator[Stated]:
     """The numbers that META and summary state, in file order within each block."""
-    meta = _META.search(data)
-    if meta and (total := _TOTAL.search(data, meta.start(), meta.end())):
+    meta, summary = _blocks(text, found)
+    if meta and (total := _TOTAL.search(text, *meta)):
         yield _stated(total, truth.unique)
-    summary = _SUMMARY.search(data)
     if summary:
-        unique = _UNIQUE.search(data, summary.start(), summary.end())
-        entries = _ENTRIES.search(data, summary.start(), summary.end())
+        unique = _UNIQUE.search(text, *summary)
+        entries = _ENTRIES.search(text, *summary)
         if entries:
             # Where unique ids are counted as well, the first number counts rows and sections.
             yield _stated(entries, truth.entries if unique else truth.unique)
@@ -63,14 +83,14 @@ def _stated(match: re.Match[bytes], truth: int) -> Stated:
     return Stated(*match.span("number"), match["label"].decode(), int(match["number"]), truth)
 
 
-def drift(data: bytes, truth: Truth) -> list[Stated]:
+def drift(text: bytes, found: Scan, truth: Truth) -> list[Stated]:
     """The numbers that are not true. A timestamp alone is no drift."""
-    return [stated for stated in statements(data, truth) if stated.number != stated.truth]
+    return [stated for stated in _statements(text, found, truth) if stated.number != stated.truth]
 
 
-def time_stamps(data: bytes) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def time_stamps(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """Where META's and the summary's time of last update stand (bytes)."""
-    meta, summary = _META.search(data), _SUMMARY.search(data)
-    in_meta = _META_TIME.search(data, meta.start(), meta.end()) if meta else None
-    in_summary = _SUMMARY_TIME.search(data, summary.start(), summary.end()) if summary else None
+    meta, summary = _blocks(text, found)
+    in_meta = _META_TIME.search(text, *meta) if meta else None
+    in_summary = _SUMMARY_TIME.search(text, *summary) if summary else None
     return (in_meta.span("time") if in_meta else None, in_summary.span("time") if in_summary else None)

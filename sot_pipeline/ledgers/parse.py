@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.checks import Findings, problems_of
@@ -16,14 +17,16 @@ from sot_pipeline.ledgers.entries import Definition, record_of
 from sot_pipeline.ledgers.index import Columns, IndexRow, default_columns, read_index, rows_of_line
 from sot_pipeline.ledgers.meta import count_definitions
 from sot_pipeline.ledgers.model import ParsedLedger
-from sot_pipeline.ledgers.scan import Heading, Rescue, Scan, Span, scan
+from sot_pipeline.ledgers.orphans import rescue_of
+from sot_pipeline.ledgers.scan import Heading, Scan, scan
 from sot_pipeline.ledgers.sections import Section, cut_sections, is_entry
-from sot_pipeline.ledgers.words import DATE, id_at_start
+from sot_pipeline.ledgers.words import DATE, ID_NUMBERS
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.workspace import LedgerSpec
 
 BOM = b"\xef\xbb\xbf"
-_INDEX_HEADING = re.compile(r"(?i)\W*index\b")
+# `INDEX of all builds`, `Index`, `📋 Index (newest first)`; not `Index rebuild failed`.
+_INDEX_HEADING = re.compile(r"\W*(?:INDEX\b.*|(?i:index)\s*(?:[^\w\s].*)?)", re.DOTALL)
 
 
 class NotText(ValueError):
@@ -81,10 +84,6 @@ class _Index:
     columns: Columns | None
     rows: list[IndexRow]
 
-    @property
-    def ids(self) -> frozenset[str]:
-        return frozenset(row.entry_id for row in self.rows if row.entry_id)
-
 
 def parse_ledger(data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger:
     """Every entry of a ledger, where it stands, and what is wrong with the file.
@@ -93,13 +92,14 @@ def parse_ledger(data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger
     """
     text = normalized(data)
     found = scan(text)
-    index = _read_index(text, found, spec.prefix)
-    if index and (rescue := _rescue(text, found, index.ids, spec.prefix)):
+    if rescue := rescue_of(text, found, spec.prefix):
         found = scan(text, rescue)
+    indexes = list(_read_indexes(text, found, spec.prefix))
+    rows = [row for index in indexes for row in index.rows]
     sections = cut_sections(text, found, spec.prefix)
-    stray = _stray_rows(text, found, index, spec.prefix)
+    stray = _stray_rows(text, found, indexes, spec.prefix)
     lines = Lines(text)
-    definitions, first = _define(sections, index.rows if index else [], stray, lines)
+    definitions, first = _define(sections, rows, stray, lines)
     records = tuple(
         record_of(RecordKey(project_id, spec.file_type, entry_id), definition)
         for entry_id, definition in definitions.items()
@@ -108,8 +108,8 @@ def parse_ledger(data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger
         text=text,
         scan=found,
         definitions=definitions,
-        index_line=index.line if index else None,
-        index_rows=index.rows if index else [],
+        index_line=indexes[0].line if indexes else None,
+        index_rows=rows,
         stray_rows=stray,
         line_of=lines.number,
         truth=count_definitions(definitions),
@@ -149,16 +149,24 @@ def _define(
     return definitions, first
 
 
-def _read_index(text: bytes, found: Scan, prefix: str) -> _Index | None:
-    """The first INDEX heading's table: it ends at the next heading of its level or above, or at an entry."""
+def _read_indexes(text: bytes, found: Scan, prefix: str) -> Iterator[_Index]:
+    """Every INDEX with its table: it ends at the next heading of its level or above, or at an entry."""
+    lines = Lines(text)
+    columns: Columns | None = None
+    in_entry = False
+    done = 0
     for number, heading in enumerate(found.headings):
-        if heading.level <= 3 and _INDEX_HEADING.match(heading.text):
-            ends = (h.start for h in found.headings[number + 1 :] if h.level <= heading.level or is_entry(h, prefix))
-            end = next(ends, len(text))
-            line = text.count(b"\n", 0, heading.start) + 1
-            columns, rows = read_index(_table_lines(text, found, heading.end, end, line), prefix)
-            return _Index(heading, end, line, columns, rows)
-    return None
+        entry = is_entry(heading, prefix)
+        in_entry = entry or (in_entry and heading.level != 2)
+        if heading.start < done or entry or in_entry or heading.level > 3 or not _INDEX_HEADING.fullmatch(heading.text):
+            continue
+        later = (found.headings[at] for at in range(number + 1, len(found.headings)))
+        ends = (h.start for h in later if h.level <= heading.level or is_entry(h, prefix))
+        done = next(ends, len(text))
+        line = lines.number(heading.start)
+        known, rows = read_index(_table_lines(text, found, heading.end, done, line), prefix)
+        columns = known or columns
+        yield _Index(heading, done, line, columns, rows)
 
 
 def _table_lines(text: bytes, found: Scan, start: int, end: int, line: int) -> list[tuple[int, str]]:
@@ -177,43 +185,19 @@ def _hidden_at(found: Scan, offset: int) -> bool:
     return at >= 0 and offset < found.hidden[at].end
 
 
-def _rescue(text: bytes, found: Scan, ids: frozenset[str], prefix: str) -> Rescue | None:
-    """Where fences must be taken as closed, None where all are in order.
-
-    A fence that somebody forgot to close swallows the entries after it. It is taken as closed at a
-    heading of the strict form (level 2 or 3, id, date) whose id stands in the INDEX. A fence that
-    is closed may show such a heading as an example: then the id has its own section elsewhere.
-    """
-    strict = re.compile(rf"(?m)^#{{2,3}}[ \t]+(?P<id>{re.escape(prefix)}-\d+(?:\.\d+)*)[^|\n]*\|\s*{DATE}".encode())
-    if not any(span.kind == "fence" and strict.search(text, span.start, span.end) for span in found.hidden):
-        return None
-    is_id = id_at_start(prefix).match
-    outside = {match["id"] for h in found.headings if is_entry(h, prefix) and (match := is_id(h.text))}
-
-    def stop(data: bytes, span: Span) -> int | None:
-        for match in strict.finditer(data, span.start, span.end):
-            entry_id = match["id"].decode()
-            if entry_id in ids and not (span.closed and entry_id in outside):
-                return match.start()
-        return None
-
-    return stop
-
-
-def _stray_rows(text: bytes, found: Scan, index: _Index | None, prefix: str) -> list[IndexRow]:
-    """Index-shaped rows outside the INDEX, also glued to the end of another line."""
-    columns = (index.columns if index else None) or default_columns(prefix)
-    entry_id = rf"{re.escape(prefix)}-\d+(?:\.\d+)*"
+def _stray_rows(text: bytes, found: Scan, indexes: list[_Index], prefix: str) -> list[IndexRow]:
+    """Index-shaped rows outside every INDEX, also glued to the end of another line."""
+    columns = next((index.columns for index in indexes if index.columns), None) or default_columns(prefix)
+    entry_id = rf"[*_`\[]*{re.escape(prefix)}-{ID_NUMBERS}[\]*_`]*"
     date_first = columns.date is None or columns.date < columns.id
     cells = (DATE, entry_id) if date_first else (entry_id, DATE)
-    shape = re.compile(rf"\|\s*(?:{cells[0]})[ \t]*\|[ \t]*(?:{cells[1]})[ \t]*\|".encode())
-    start, end = (index.heading.start, index.end) if index else (0, 0)
+    shape = re.compile(rf"\|[ \t]*(?:{cells[0]})[ \t]*\|[ \t]*(?:{cells[1]})[ \t]*\|".encode())
     lines = Lines(text)
     rows: list[IndexRow] = []
     done = 0
     for match in shape.finditer(text):
         at = match.start()
-        if at < done or start <= at < end or _hidden_at(found, at):
+        if at < done or any(index.heading.start <= at < index.end for index in indexes) or _hidden_at(found, at):
             continue
         stop = text.find(b"\n", at)
         done = len(text) if stop < 0 else stop

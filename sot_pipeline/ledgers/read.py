@@ -20,12 +20,13 @@ def read_ledger(project: Project, spec: LedgerSpec) -> ParsedLedger | Quarantine
     """The ledger as it is now; None for a default ledger that is not there.
 
     The file is read once. One that is missing though declared, no regular file, outside the
-    project, too large, not permitted or no text is quarantined with a problem of severity error.
+    project, too large, not permitted or no text, and one whose entries a comment hides, is
+    quarantined with a problem of severity error.
     """
     path = project.root / spec.path
     try:
         data = _read(path, project)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not spec.declared and not path.is_symlink():
             return None
         return _quarantine(spec, "The ledger is missing. Create the file, or remove it from sot.toml.")
@@ -34,9 +35,11 @@ def read_ledger(project: Project, spec: LedgerSpec) -> ParsedLedger | Quarantine
     except OSError as error:
         return _quarantine(spec, f"The ledger cannot be read ({error.strerror}). Mend its permissions.")
     try:
-        return _CACHE.parse(data, spec, project.id)
+        parsed = _CACHE.parse(data, spec, project.id)
     except NotText as error:
         return _quarantine(spec, f"The ledger is no text: {error}. Save it as UTF-8, or restore it.")
+    hidden = next((problem for problem in parsed.problems if problem.severity is Severity.ERROR), None)
+    return Quarantined(spec, hidden) if hidden else parsed
 
 
 class _Unreadable(Exception):
@@ -44,7 +47,7 @@ class _Unreadable(Exception):
 
 
 def _read(path: Path, project: Project) -> bytes:
-    if path.exists() and not path.resolve().is_relative_to(project.root):
+    if path.exists() and not path.resolve().is_relative_to(project.root.resolve()):
         raise _Unreadable(f"The ledger is a link out of the project ({path.resolve()}). Name a file inside it.")
     if path.exists() and not path.is_file():
         raise _Unreadable("The ledger is no regular file. Name a file.")

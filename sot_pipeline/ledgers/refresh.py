@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from itertools import islice
 
 from sot_pipeline.ledgers.meta import drift, time_stamps
 from sot_pipeline.ledgers.model import Truth
+from sot_pipeline.ledgers.parse import BOM, normalized
+from sot_pipeline.ledgers.scan import scan
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def refreshed(data: bytes, truth: Truth, now: datetime) -> bytes:
     """`data` with the numbers of META and summary true.
 
     The times of last update are set to `now` (UTC) only where a number changes, so a second call
-    changes nothing.
+    changes nothing. Raises NotText as `parse_ledger` does.
     """
-    wrong = drift(data, truth)
+    text = normalized(data)
+    found = scan(text)
+    wrong = drift(text, found, truth)
     if not wrong:
         return data
     edits = [(stated.start, stated.end, str(stated.truth).encode()) for stated in wrong]
-    in_meta, in_summary = time_stamps(data)
+    in_meta, in_summary = time_stamps(text, found)
     if in_meta:
         edits.append((*in_meta, now.strftime("%Y-%m-%dT%H:%M:%SZ").encode()))
     if in_summary:
         edits.append((*in_summary, now.strftime("%Y-%m-%d %H:%M:%S").encode()))
-    for start, end, text in sorted(edits, reverse=True):
-        data = data[:start] + text + data[end:]
+    for start, end, new in sorted(edits, reverse=True):
+        begin = _offset_in(data, text, start)
+        data = data[:begin] + new + data[begin + end - start :]
     return data
+
+
+def _offset_in(data: bytes, text: bytes, offset: int) -> int:
+    """Where byte `offset` of the normalised `text` stands in `data`; an edit lies within one line."""
+    line = text.count(b"\n", 0, offset)
+    column = offset - (text.rfind(b"\n", 0, offset) + 1)
+    if line == 0:
+        return column + (len(BOM) if data.startswith(BOM) else 0)
+    end = next(islice(_LINE_END.finditer(data), line - 1, None))
+    return end.end() + column

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 # An id must end where it ends: neither `BUILD-146-P6` nor `BUILD-12a` is BUILD-146 or BUILD-12.
 _ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.[0-9])"
+# The numbers of an id, dots included: `BUILD-170.9` is not `BUILD-170`.
+ID_NUMBERS = r"[0-9]+(?:\.[0-9]+)*"
 _ID_MARKUP = r"[\s*_`~\[]*"
 
 DATE = (
@@ -47,15 +49,18 @@ _STATE_ALONE = re.compile(rf"[{_EMOJI}\ufe0f\s]*(?i:{_STATE})[{_EMOJI}\ufe0f\s]*
 @lru_cache(maxsize=64)
 def id_at_start(prefix: str) -> re.Pattern[str]:
     """Matches an id of this prefix at the start of a text, markup around it included."""
-    return re.compile(
-        rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-[0-9]+(?:\.[0-9]+)*){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?"
-    )
+    return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-{ID_NUMBERS}){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
 
 
 @lru_cache(maxsize=64)
 def id_anywhere(prefix: str) -> re.Pattern[bytes]:
     """Matches an id of this prefix anywhere in a file."""
-    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-[0-9]+(?:\.[0-9]+)*{_ID_END}".encode())
+    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-{ID_NUMBERS}{_ID_END}".encode())
+
+
+def has_date_form(text: str) -> bool:
+    """Whether `text` is written like a date, be there such a day or not."""
+    return bool(_DATE_ALONE.fullmatch(text))
 
 
 def date_alone(text: str) -> str | None:
@@ -116,12 +121,30 @@ def cut_tails(title: str) -> tuple[str, str | None, str | None]:
     return (head + title).rstrip(), " ".join(reversed(states)) or None, date
 
 
-_CODE_SPAN = re.compile(r"(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)")
+_BACKTICKS = re.compile("`+")
 
 
 def mask_code(text: str) -> str:
     """`text` with its code spans blanked out, character by character, so that marks in them do not count."""
-    return _CODE_SPAN.sub(lambda span: "\0" * len(span[0]), text) if "`" in text else text
+    if "`" not in text:
+        return text
+    runs = [(run.start(), run.end()) for run in _BACKTICKS.finditer(text)]
+    later: dict[int, list[int]] = {}  # length of a run → which runs have it, last first
+    for number in range(len(runs) - 1, -1, -1):
+        later.setdefault(runs[number][1] - runs[number][0], []).append(number)
+    parts: list[str] = []
+    number = done = 0
+    while number < len(runs):
+        start, end = runs[number]
+        same = later[end - start]
+        while same and same[-1] <= number:
+            same.pop()
+        if same:  # the next run of the same length closes the span
+            number = same[-1]
+            parts += (text[done:start], "\0" * (runs[number][1] - start))
+            done = runs[number][1]
+        number += 1
+    return "".join((*parts, text[done:]))
 
 
 @lru_cache(maxsize=4_096)

@@ -1,0 +1,56 @@
+"""Fences that somebody forgot to close, and where they have to be taken as closed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sot_pipeline.ledgers.scan import Hidden, Rescue, Scan, Span
+from sot_pipeline.ledgers.sections import is_entry
+from sot_pipeline.ledgers.words import DATE, ID_NUMBERS, id_at_start
+
+_INDEX_HEADING = re.compile(rb"^ {0,3}#{1,3}[ \t]+INDEX\b[^\n]*", re.MULTILINE)
+_HEADING = re.compile(rb"^#{1,3}[ \t]", re.MULTILINE)
+
+
+def strict_entry(prefix: str) -> re.Pattern[bytes]:
+    """Matches a line of the strict entry form: level 2 or 3, id of this ledger, ` | date`."""
+    return re.compile(
+        rf"^#{{2,3}}[ \t]+(?P<id>{re.escape(prefix)}-{ID_NUMBERS})[^|\n]*\|[ \t]*{DATE}".encode(), re.MULTILINE
+    )
+
+
+def rescue_of(text: bytes, found: Scan, prefix: str) -> Rescue | None:
+    """Tells where fences of `text` must be taken as closed; None where all are in order.
+
+    An open fence swallows the entries below it. It is taken as closed at a heading of the strict
+    form whose id stands in the INDEX, or at the INDEX heading itself where that is swallowed too. A
+    fence that is closed may show such a heading as an example: then the id has a section elsewhere.
+    """
+    strict = strict_entry(prefix)
+    fences = [span for span in found.hidden if span.kind is Hidden.FENCE]
+    if not any(strict.search(text, span.start, span.end) for span in fences):
+        return None
+    is_id = id_at_start(prefix).match
+    indexed = frozenset(_indexed(text, prefix))
+    outside = {
+        match["id"].encode() for h in found.headings if is_entry(h, prefix) and (match := is_id(h.text)) is not None
+    }
+
+    def stop(data: bytes, span: Span) -> int | None:
+        for match in strict.finditer(data, span.start, span.end):
+            if match["id"] in indexed and not (span.closed and match["id"] in outside):
+                index = _INDEX_HEADING.search(data, span.start, match.start())
+                return index.start() if index else match.start()
+        return None
+
+    return stop
+
+
+def _indexed(text: bytes, prefix: str) -> Iterator[bytes]:
+    """Ids in the rows below every INDEX heading, be it in a fence or not."""
+    cell = re.compile(rf"\|[ \t*_`]*({re.escape(prefix)}-{ID_NUMBERS})[ \t*_`]*(?=\||$)".encode(), re.MULTILINE)
+    for index in _INDEX_HEADING.finditer(text):
+        following = _HEADING.search(text, index.end())
+        for found in cell.finditer(text, index.end(), following.start() if following else len(text)):
+            yield found[1]
