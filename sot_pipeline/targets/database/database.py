@@ -115,8 +115,10 @@ class Database:
         self, project_id: str, records: Sequence[Record], *, keep: Collection[str] = (), deep: bool = False
     ) -> Plan[RecordKey, Record]:
         """What `Writing.apply_fulltext` would do."""
+        # FTS5 checks its index by a statement that writes nothing but wants the lock of a writer, and
+        # who has begun to read may not get it any more.
         planned: Plan[RecordKey, Record] | None = self._read(
-            lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep), None
+            lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep), None, write=deep
         )
         return planned or diff([record for record in records if record.key.file_type not in keep], {})
 
@@ -213,7 +215,14 @@ class Database:
         with self._engine.transaction(deadline, write=True):
             yield self._now().isoformat(sep=" ")
 
-    def _read(self, question: Callable[[Engine], T], without_tables: T, deadline: Deadline | None = None) -> T:
+    def _read(
+        self,
+        question: Callable[[Engine], T],
+        without_tables: T,
+        deadline: Deadline | None = None,
+        *,
+        write: bool = False,
+    ) -> T:
         deadline = deadline or self._deadline
         if not self._current:
             found = self._engine.revision(deadline)
@@ -226,7 +235,7 @@ class Database:
                     remedy="Run 'sot db upgrade'.",
                 )
             self._current = True
-        with self._engine.transaction(deadline, write=False):
+        with self._engine.transaction(deadline, write=write):
             return question(self._engine)
 
 

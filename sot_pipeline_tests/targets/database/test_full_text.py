@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from sot_pipeline.errors import DatabaseUnavailable
-from sot_pipeline.plan import RecordKey
+from sot_pipeline.plan import RecordKey, diff
 from sot_pipeline.targets.database import Database
 from sot_pipeline_tests.targets.database.ledger import SOON, hashes, record, sync, tamper
 
@@ -31,6 +33,7 @@ LOST = [
     "UPDATE sot_fulltext SET body = 'forged' WHERE entry_id = 'BUILD-1'",
     "UPDATE sot_fulltext SET title = 'forged' WHERE entry_id = 'BUILD-1'",
     "DELETE FROM sot_fulltext WHERE entry_id = 'DBG-1' AND chunk = 1",
+    "UPDATE sot_fulltext SET body = 'forged' WHERE entry_id = 'DBG-1' AND chunk = 1",
     "INSERT INTO sot_fulltext SELECT * FROM extra_row",
     "INSERT INTO sot_fulltext SELECT * FROM twin_row",
 ]
@@ -297,3 +300,27 @@ def test_search_without_a_database_finds_nothing_and_makes_none(tmp_path: Path) 
 
 def test_keys_of_matches_name_their_project(filled: Database) -> None:
     assert filled.search("haystack needle", limit=1, deadline=SOON)[0].key == RecordKey("atlas", "debug_log", "DBG-3")
+
+
+def test_a_deep_look_waits_for_a_writer_and_then_sees_what_it_wrote(database: Database, database_url: str) -> None:
+    sync(database, LEDGER)
+    edited = [*LEDGER[:-1], record("DBG-3", "haystack", file_type="debug_log")]
+    started = threading.Event()
+
+    def write() -> None:
+        with Database(database_url) as mine, mine.writing("atlas", SOON) as rows:
+            rows.apply(diff(edited, rows.fingerprints()))
+            started.set()
+            time.sleep(0.2)
+            rows.apply_fulltext(edited)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    started.wait()
+    looks = []
+    while writer.is_alive():
+        looks.append(database.plan_fulltext("atlas", edited, deep=True).counts().updated)
+    writer.join()
+
+    assert set(looks) <= {0, 1}
+    assert database.plan_fulltext("atlas", edited, deep=True).is_empty
