@@ -10,11 +10,14 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from sot_pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 FileType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -143,36 +146,41 @@ def read_config(path: Path) -> ConfigFile:
         raise ConfigError(_explain(path, text, error), remedy=_remedy(error)) from None
 
 
+def _worst(error: ValidationError) -> ErrorDetails:
+    """The error to report: an unknown key before a missing one, which is often the same one misspelt."""
+    found = error.errors(include_url=False, include_input=False)
+    return next((detail for detail in found if detail["type"] == "extra_forbidden"), found[0])
+
+
 def _explain(path: Path, text: str, error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = [str(part) for part in first["loc"]]
-    name = ".".join(part for part in where if not part.isdigit())
+    first = _worst(error)
+    where = first["loc"]
+    name = ".".join(part for part in where if isinstance(part, str))
     if first["type"] == "extra_forbidden":
         return f"{path}:{_line_of(text, where)}: unknown key '{name}'."
-    if where == ["project"]:
+    if where == ("project",):
         return f"{path}: no [[project]] is defined."
     # str() of the message alone: the input value may be a secret.
     return f"{path}:{_line_of(text, where)}: '{name}': {first['msg']}."
 
 
 def _remedy(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = [str(part) for part in first["loc"]]
+    first = _worst(error)
+    where = first["loc"]
     if first["type"] == "extra_forbidden":
         known = _known_keys(where[:-1])
-        near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
         return f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(sorted(known))}."
-    if where == ["project"]:
+    if where == ("project",):
         return "Add a [[project]] with an id, or run 'sot init' in an empty folder to see one."
     return "See docs/configuration.md for what this key may hold."
 
 
-def _known_keys(where: list[str]) -> list[str]:
+def _known_keys(where: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = ConfigFile
     for part in where:
-        if part.isdigit():
-            continue
-        model = _model_in(model.model_fields[part].annotation)
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation)
     return list(model.model_fields)
 
 
@@ -185,16 +193,43 @@ def _model_in(annotation: object) -> type[BaseModel]:
     raise TypeError(f"no section in {annotation!r}")
 
 
-def _line_of(text: str, where: list[str]) -> int:
-    """Line of the key that `where` names: tomllib keeps no positions, so walk the headers."""
-    lines = text.splitlines()
-    start = 0
-    for index, part in enumerate(where):
-        if part.isdigit():
+_HEADER = re.compile(r"\s*(?P<open>\[\[?)(?P<names>[^\[\]]+)\]")
+_KEY = re.compile(r"\s*(?P<names>[^=#\[\]{}]+?)\s*=")
+
+
+def _line_of(text: str, where: tuple[int | str, ...]) -> int:
+    """Line of what `where` names, or of the innermost section around it that is there.
+
+    tomllib keeps no positions, so headers and keys are read once more, line by line.
+    """
+    best, depth = 1, 0
+    section: tuple[int | str, ...] = ()
+    counts: dict[tuple[str, ...], int] = {}  # array of tables → index of its current table
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            place = section = _section_of(_names(header), header["open"] == "[[", counts)
+        elif key := _KEY.match(line):
+            place = (*section, *_names(key))
+        else:
             continue
-        nth = int(where[index + 1]) if index + 1 < len(where) and where[index + 1].isdigit() else 0
-        header = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(part)}\s*\]+|[\"']?{re.escape(part)}[\"']?\s*=)")
-        hits = [number for number in range(start, len(lines)) if header.match(lines[number])]
-        if hits:
-            start = hits[min(nth, len(hits) - 1)]
-    return start + 1
+        if len(place) > depth and place == where[: len(place)]:
+            best, depth = number, len(place)
+    return best
+
+
+def _names(found: re.Match[str]) -> tuple[str, ...]:
+    return tuple(name.strip().strip("\"'") for name in found["names"].split("."))
+
+
+def _section_of(names: tuple[str, ...], is_array: bool, counts: dict[tuple[str, ...], int]) -> tuple[int | str, ...]:
+    """Where a header leads: its names, each array of tables followed by the index of its table."""
+    if is_array:
+        counts[names] = counts.get(names, -1) + 1
+        for inner in [other for other in counts if other != names and other[: len(names)] == names]:
+            del counts[inner]
+    place: list[int | str] = []
+    for end, name in enumerate(names, start=1):
+        place.append(name)
+        if names[:end] in counts:
+            place.append(counts[names[:end]])
+    return tuple(place)

@@ -76,7 +76,7 @@ class QdrantTarget:
     """Where points go: a folder (embedded engine) or the URL of a server. Exactly one is set."""
 
     path: Path | None = None
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # may hold a password
     api_key: SecretStr | None = None
 
     def __str__(self) -> str:
@@ -89,7 +89,7 @@ class EmbeddingChoice:
 
     provider: str
     model: str
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)  # may hold a password
     api_key: SecretStr | None = None
     dimension: int | None = None
     note: str = ""
@@ -106,7 +106,7 @@ class Workspace:
 
     folder: Path
     config_path: Path
-    database_url: str
+    database_url: str = field(repr=False)  # may hold a password
     qdrant: QdrantTarget | None
     embedding: EmbeddingChoice
     projects: tuple[Project, ...]
@@ -226,20 +226,27 @@ def resolve_qdrant(value: str | None, folder: Path, env: Mapping[str, str]) -> Q
     """Where points go: None disabled, `http(s)://` a server, else a folder beside `sot.toml`."""
     if not value or value.lower() in {"disabled", "none", "off"}:
         return None
-    if "://" not in value:
+    if "://" not in value and not _HOST_AND_PORT.fullmatch(value):
         return QdrantTarget(path=_resolved(folder / value, "Qdrant folder"))
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_http_url(value):
         raise ConfigError(
             f"Qdrant address '{redact(value)}' is no http(s) URL.",
             remedy="Write http://localhost:6333 for a server or a path such as .sot/qdrant for the embedded engine.",
         )
-    key = env.get("QDRANT_API_KEY")
+    key = env.get("QDRANT_API_KEY", "").strip()
     return QdrantTarget(url=value, api_key=SecretStr(key) if key else None)
+
+
+# A server without its scheme; taken as a path it would become a folder of that name.
+_HOST_AND_PORT = re.compile(r"[^/\s]+:\d+/?")
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def resolve_embedding(flag: str | None, env: Mapping[str, str], file: str | None) -> EmbeddingChoice:
@@ -248,7 +255,7 @@ def resolve_embedding(flag: str | None, env: Mapping[str, str], file: str | None
     Named nowhere, it is OpenAI's default model with a key or a base URL, the local one without.
     A missing key is no error yet: only a mode that embeds needs one.
     """
-    key = env.get("OPENAI_API_KEY")
+    key = env.get("OPENAI_API_KEY", "").strip()  # read from a file, it has a line end
     base_url = env.get("OPENAI_BASE_URL") or None
     named = flag or env.get("EMBEDDING_MODEL") or file
     if named == "local":
@@ -256,23 +263,30 @@ def resolve_embedding(flag: str | None, env: Mapping[str, str], file: str | None
     if not named and not key and not base_url:
         note = "no OPENAI_API_KEY, so the local embedder is used"
         return EmbeddingChoice("local", "wordllama-256", note=note)
-    provider, _, model = (named or DEFAULT_OPENAI_MODEL).rpartition(":")
-    if provider not in {"", "openai"} or not model:
+    named = named or DEFAULT_OPENAI_MODEL
+    provider, _, model = named.partition(":") if ":" in named else ("openai", ":", named)
+    if provider != "openai" or not model:
         raise ConfigError(
             f"Embedding '{named}' is not known.",
-            remedy=f"Write 'local' or 'openai:{DEFAULT_OPENAI_MODEL}'.",
+            remedy=f"Write 'local' or 'openai:{DEFAULT_OPENAI_MODEL}' (any model's name behind 'openai:').",
+        )
+    if base_url and not _is_http_url(base_url):
+        raise ConfigError(
+            f"OPENAI_BASE_URL '{redact(base_url)}' is no http(s) URL.", remedy="Write http://localhost:8000/v1."
         )
     return EmbeddingChoice("openai", model, base_url=base_url, api_key=SecretStr(key) if key else None)
 
 
 # To the last @, because a password that was not quoted may hold anything; a scheme may be missing.
 _PASSWORD = re.compile(r"(?s)(?P<user>://[^@:]*|\A(?!.*://)[^@:]*):(?P<password>.*)@")
-_QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|api_?key|token|sslpassword)=)[^&#]*")
+_QUERY_SECRET = re.compile(
+    r"(?i)((?:\A|[?&;\s])[\w.-]*(?:password|passwd|pwd|secret|token|key)[\w.-]*\s*=\s*)(?:'[^']*'|[^&\s]*)"
+)
 
 
 def redact(url: str) -> str:
-    """`url` without its password or any secret in its query."""
-    return _QUERY_SECRET.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", url))
+    """`url`, or a connection string, without its password or any secret in its query."""
+    return _PASSWORD.sub(r"\g<user>:***@", _QUERY_SECRET.sub(r"\1***", url))
 
 
 def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) -> tuple[Project, ...]:
@@ -303,8 +317,11 @@ def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
         ledgers[ledger.file_type] = _ledger(path, section.id, ledger)
     for spec in ledgers.values():
         _contained(path, section.id, root, spec.path)
-    if section.readme:
-        _contained(path, section.id, root, section.readme)
+    skills = section.skills.path if section.skills else None
+    docs = section.links.docs_root if section.links else None
+    for relative in (section.readme, skills, docs):
+        if relative:
+            _contained(path, section.id, root, relative)
     return Project(
         id=section.id,
         root=root,

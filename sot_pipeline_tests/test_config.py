@@ -56,6 +56,24 @@ def test_windows_files_are_read(path: Path, mark: str) -> None:
         (f'{PROJECT}[[project.ledger]]\nfile_type = "a"\nprefx = "A"', 5, "project.ledger.prefx", "'prefix'"),
         (f'{PROJECT}[project.skills]\npaths = "x"', 4, "project.skills.paths", "'path'"),
         (f'{PROJECT}zzz = "x"', 3, "project.zzz", "Known keys here: code, id, ledger"),
+        (f'{PROJECT}5 = "x"', 3, "project.5", "Known keys here: code, id, ledger"),
+        (f'{PROJECT}[search]\nzzz = "x"', 4, "search.zzz", "Known keys here: semantic_weight."),
+        ('[[project]]\nidd = "kiln"', 2, "project.idd", "'id'"),
+        # tables of an array are told apart
+        (
+            f'{PROJECT}[[project.ledger]]\nfile_type = "a"\n[[project.ledger]]\nprefxi = "A"',
+            6,
+            "project.ledger.prefxi",
+            "'prefix'",
+        ),
+        (
+            f'{PROJECT}[[project.ledger]]\nprefix = "A"\nfile_type = "a"\n{PROJECT}[[project.ledger]]\nprefx = "B"',
+            9,
+            "project.ledger.prefx",
+            "'prefix'",
+        ),
+        # comments, quotes, and ends of lines that are none in TOML
+        (f'# a\u2028b\u0085c\n# qdrnt = 1\n[workspace]\n"qdrnt" = "x"\n{PROJECT}', 4, "workspace.qdrnt", "'qdrant'"),
     ],
 )
 def test_unknown_key_is_named_with_its_line_and_the_nearest_known_one(
@@ -72,6 +90,11 @@ def test_unknown_key_is_named_with_its_line_and_the_nearest_known_one(
     [
         ('[[project]]\nroot = "."\nid = "Not An Id"\n', 3, "project.id"),
         ('[[project]]\nroot = "."\n', 1, "project.id"),
+        # a missing key stands in no line: not in that of another project
+        ('\n[[project]]\nroot = "."\n[[project]]\nid = "b"\n', 2, "project.id"),
+        ('[[project]]\nid = "../up"\n', 2, "project.id"),
+        ('[[project]]\nid = "a\\n"\n', 2, "project.id"),
+        (f'workspace = "x"\n{PROJECT}', 1, "workspace"),
         (f"{PROJECT}[schedules]\nkeep_runs = 0\n", 4, "schedules.keep_runs"),
         (f"{PROJECT}[search]\nsemantic_weight = nan\n", 4, "search.semantic_weight"),
         (f'{PROJECT}[[project.ledger]]\nfile_type = "a"\nprefix = "A_B"\n', 5, "project.ledger.prefix"),

@@ -144,6 +144,9 @@ def test_absolute_sqlite_path_stays_absolute(folder: Path) -> None:
         "sqlite:///:memory:",
         "sot.db",
         "sqlite:///\0",
+        "postgres:/user:canary@host/db",
+        "host=h user=u password=canary dbname=d",
+        "host=h password='a canary' dbname=d",
     ],
 )
 def test_database_url_that_cannot_be_meant_is_refused_without_its_password(folder: Path, url: str) -> None:
@@ -169,7 +172,20 @@ def test_qdrant_server_gets_its_key_from_the_environment(folder: Path) -> None:
     assert "canary" not in f"{qdrant} {qdrant!r}"
 
 
-@pytest.mark.parametrize("value", ["ftp://h", "http://", "http://h:99999", "http://[::1", "grpc://u:canary@h", "a\0b"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp://h",
+        "http://",
+        "http://h:99999",
+        "http://[::1",
+        "grpc://u:canary@h",
+        "a\0b",
+        "localhost:6333",
+        "10.0.0.7:6333/",
+        "u:canary@h:1",
+    ],
+)
 def test_qdrant_address_that_cannot_be_meant_is_refused_without_its_password(folder: Path, value: str) -> None:
     error = refused(folder, flags=Overrides(qdrant=value))
 
@@ -187,15 +203,40 @@ def test_qdrant_address_that_cannot_be_meant_is_refused_without_its_password(fol
         ),
         ({"OPENAI_API_KEY": "canary", "EMBEDDING_MODEL": "local"}, "local:wordllama-256"),
         ({"EMBEDDING_MODEL": "openai:text-embedding-3-large"}, "openai:text-embedding-3-large"),
+        ({"EMBEDDING_MODEL": "openai:nomic-embed-text:v1.5"}, "openai:nomic-embed-text:v1.5"),
     ],
 )
 def test_embedder_follows_from_what_is_there(folder: Path, env: dict[str, str], shown: str) -> None:
     assert load(folder, env=env).targets["embedding"] == shown
 
 
-@pytest.mark.parametrize("name", ["voyage:large", "openai:", "a:b:c"])
+@pytest.mark.parametrize("name", ["voyage:large", "openai:", "a:b:c", ":x"])
 def test_unknown_embedder_is_refused(folder: Path, name: str) -> None:
     assert name in refused(folder, flags=Overrides(embedding=name)).message
+
+
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://h/v1", "http://", "http://h:x/v1", "//u:canary@h"])
+def test_base_url_that_cannot_be_meant_is_refused_without_its_password(folder: Path, url: str) -> None:
+    error = refused(folder, env={"OPENAI_BASE_URL": url})
+
+    assert "OPENAI_BASE_URL" in error.message
+    assert "canary" not in str(error)
+
+
+def test_keys_read_from_files_lose_their_line_end(folder: Path) -> None:
+    env = {"OPENAI_API_KEY": "one\n", "QDRANT_API_KEY": "two\n", "QDRANT_HOST": "http://q:6333"}
+
+    workspace = load(folder, env=env)
+
+    assert workspace.embedding.api_key
+    assert workspace.embedding.api_key.get_secret_value() == "one"
+    assert workspace.qdrant
+    assert workspace.qdrant.api_key
+    assert workspace.qdrant.api_key.get_secret_value() == "two"
+
+
+def test_dimension_of_the_file_reaches_the_embedder(folder: Path) -> None:
+    assert load(folder, f"[workspace]\nembedding_dimension = 512\n{PROJECT}").embedding.dimension == 512
 
 
 # Secrets
@@ -212,6 +253,12 @@ def test_unknown_embedder_is_refused(folder: Path, name: str) -> None:
         ("user:canary@host", "user:***@host"),
         ("postgresql://host/db?password=canary&sslmode=require", "postgresql://host/db?password=***&sslmode=require"),
         ("https://host?API_KEY=canary", "https://host?API_KEY=***"),
+        ("https://host/?api-key=canary", "https://host/?api-key=***"),
+        ("https://host/?access_token=canary&a=b", "https://host/?access_token=***&a=b"),
+        ("postgresql://host:5432/db?password=can@a:r/y&x=1", "postgresql://host:5432/db?password=***&x=1"),
+        ("postgresql://host/db?sslpassword=canary#x", "postgresql://host/db?sslpassword=***"),
+        ("host=h password=canary dbname=d", "host=h password=*** dbname=d"),
+        ("password = 'a canary' dbname=d", "password = *** dbname=d"),
         ("postgresql://user@host:5432/db", "postgresql://user@host:5432/db"),
         ("http://host:6333/path", "http://host:6333/path"),
         ("sqlite:////srv/sot.db", "sqlite:////srv/sot.db"),
@@ -237,8 +284,8 @@ def test_no_secret_is_in_targets_or_repr(folder: Path) -> None:
 
     workspace = load(folder, f'{PROJECT}[notify]\nwebhook_url = "https://h/canary"\n', env=env)
 
-    assert "canary" not in str(workspace.targets)
-    assert "canary" not in repr(workspace.webhook_url)
+    assert "canary" not in f"{workspace.targets} {workspace} {workspace!r}"
+    assert workspace.targets["database"] == "postgresql+psycopg://user:***@host/db"
 
 
 # Projects
@@ -290,7 +337,15 @@ def test_root_that_is_no_folder_is_refused(folder: Path) -> None:
         assert "is no folder" in refused(folder, f'{PROJECT}root = "{root}"\n').message
 
 
-@pytest.mark.parametrize("key", ["readme = ", '[[project.ledger]]\nfile_type = "debug_log"\npath = '])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "readme = ",
+        '[[project.ledger]]\nfile_type = "debug_log"\npath = ',
+        "[project.skills]\npath = ",
+        "[project.links]\ndocs_root = ",
+    ],
+)
 @pytest.mark.parametrize("escape", ["../outside.md", "/etc/passwd", "docs/../../x.md", "link/x.md"])
 def test_file_outside_the_root_is_refused(folder: Path, key: str, escape: str) -> None:
     (folder / "inside").mkdir()
