@@ -1,8 +1,7 @@
-"""A real `dagster-webserver` and `dagster-daemon` for tests, and the GraphQL calls the UI makes."""
+"""A real `sot ui` (webserver and daemon) for tests, and the GraphQL calls that the browser makes."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -27,7 +26,7 @@ class DagsterUi:
     """The webserver of one test, asked the way the browser asks it."""
 
     url: str
-    logs: Path
+    log: Path
 
     def ask(self, query: str, **variables: object) -> Any:
         answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
@@ -65,6 +64,18 @@ class DagsterUi:
         """All runs, newest first: runId, status, jobName and tags as a dict."""
         found = self.ask(RUNS)["runsOrError"]["results"]
         return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def finished(self) -> list[dict[str, Any]]:
+        """The runs that have ended."""
+        return [run for run in self.runs() if run["status"] in DONE]
+
+    def preview(self, schedule: str) -> list[dict[str, str]]:
+        """Tags of the runs that the schedule's next tick would launch, as "Preview tick result" shows them."""
+        selector = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "scheduleName": schedule}
+        result = self.ask(PREVIEW, selector=selector, timestamp=time.time())["scheduleDryRun"]
+        assert result["__typename"] == "DryRunInstigationTick", result
+        requests = result["evaluationResult"]["runRequests"]
+        return [{tag["key"]: tag["value"] for tag in request["tags"]} for request in requests]
 
     def wait(self, run_id: str, seconds: float = 60) -> str:
         """The status in which the run ended."""
@@ -123,54 +134,29 @@ def wait_for(question: Any, seconds: float) -> Any:
 
 
 @contextmanager
-def dagster_servers(
-    folder: Path, home: Path, *, daemon: bool = True, environment: dict[str, str] | None = None
-) -> Iterator[DagsterUi]:
-    """Webserver and daemon for the workspace in `folder`, ended at the end with all their children."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "workspace.yaml").write_text(
-        f"load_from:\n  - python_module: {{module_name: sot_pipeline.definitions, location_name: {LOCATION}}}\n"
-    )
-    env = {**os.environ, "DAGSTER_HOME": str(home), "SOT_CONFIG": str(folder / "sot.toml"), **(environment or {})}
+def sot_ui(folder: Path) -> Iterator[DagsterUi]:
+    """`sot ui` for the workspace in `folder`; at the end nothing it started is left."""
     port = free_port()
-    bin_ = Path(sys.executable).parent
-    commands = {"webserver": [bin_ / "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]}
-    if daemon:
-        commands["daemon"] = [bin_ / "dagster-daemon", "run", "-w", "workspace.yaml"]
-    started = []
+    command = [Path(sys.executable).with_name("sot"), "ui", "--port", str(port), "--config", folder / "sot.toml"]
+    log = folder / "ui.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
     try:
-        for name, command in commands.items():
-            log = (home / f"{name}.log").open("w")
-            started.append(subprocess.Popen(command, cwd=home, env=env, stdout=log, stderr=log, start_new_session=True))
-            log.close()
-        ui = DagsterUi(f"http://127.0.0.1:{port}", home)
-        wait_for(lambda: _answers(ui), 60)
+        ui = DagsterUi(f"http://127.0.0.1:{port}", log)
+        wait_for(lambda: process.poll() is not None or _answers(ui), 60)
+        assert process.poll() is None, log.read_text()
         yield ui
     finally:
-        for process in started:
-            end_group(process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
 
 
 def _answers(ui: DagsterUi) -> bool:
     try:
-        ui.ask("{ version }")
+        locations = ui.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
     except httpx.HTTPError:
         return False
-    return True
-
-
-def end_group(process: subprocess.Popen[Any]) -> None:
-    """End a process with everything it started: politely, then for good."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, how)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait(10)
+    return bool(locations["repositoriesOrError"].get("nodes"))
 
 
 def free_port() -> int:
@@ -220,3 +206,12 @@ CHECKS = """query($assetKey: AssetKeyInput!) { assetNodeOrError(assetKey: $asset
 TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
   sensorState { status ticks(limit: 50) { status skipReason runKeys cursor timestamp error { message } } }
 } } }"""
+PREVIEW = """mutation($selector: ScheduleSelector!, $timestamp: Float) {
+  scheduleDryRun(selectorData: $selector, timestamp: $timestamp) {
+    __typename
+    ... on PythonError { message }
+    ... on DryRunInstigationTick { evaluationResult {
+      error { message } runRequests { runKey tags { key value } }
+    } }
+  }
+}"""
