@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sot_pipeline.embedding import open_embedder
 from sot_pipeline.embedding.local import TEXTS_AT_A_TIME, LocalEmbedder
 from sot_pipeline.errors import DeadlineExceeded, RequirementMissing
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.workspace import EmbeddingChoice
 
 FIRST_AXIS = [1.0] + [0.0] * 255
 
@@ -113,21 +111,3 @@ def test_missing_package_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(RequirementMissing, match=r"'wordllama' .*pip install"):
         LocalEmbedder().check()
-
-
-def test_choice_of_the_local_model_opens_it() -> None:
-    embedder = open_embedder(EmbeddingChoice("local", "wordllama-256"))
-
-    assert isinstance(embedder, LocalEmbedder)
-    assert (embedder.model, embedder.dimension) == ("wordllama-256", 256)
-
-
-def test_importing_what_embeds_loads_no_embedder() -> None:
-    program = (
-        "import sys, sot_pipeline.sync, sot_pipeline.embedding.local, sot_pipeline.embedding.openai\n"
-        "print(*{'numpy', 'openai', 'wordllama', 'tokenizers', 'qdrant_client', 'alembic', 'dagster'} & {*sys.modules})"
-    )
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert done.stdout.split() == []
