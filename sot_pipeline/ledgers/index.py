@@ -170,6 +170,8 @@ def _summary_column(names: Sequence[str], rows: Sequence[Sequence[str]], taken: 
 def rows_of_line(line: str, number: int, columns: Columns, prefix: str) -> list[IndexRow]:
     """The rows that stand on one physical line, usually one."""
     cells = split_cells(line)
+    if len(cells) == len(columns.names):
+        return [_row(cells, number, columns, prefix)]
     starts = _row_starts(cells, columns, prefix)
     ends = [*starts[1:], len(cells)]
     parts = [cells[start:end] for start, end in zip(starts, ends, strict=True)]
@@ -196,14 +198,17 @@ def _row_starts(cells: Sequence[str], columns: Columns, prefix: str) -> list[int
 
 def _row(cells: Sequence[str], number: int, columns: Columns, prefix: str) -> IndexRow:
     fitted = _fit(cells, columns)
-    found = id_at_start(prefix).match(fitted[columns.id]) if columns.id < len(fitted) else None
-    return IndexRow(found["id"] if found else None, number, columns, tuple(map(_unescape, fitted)))
+    values = tuple([cell.replace("\\|", "|").strip() for cell in fitted])
+    found = id_at_start(prefix).match(values[columns.id]) if columns.id < len(values) else None
+    return IndexRow(found["id"] if found else None, number, columns, values)
 
 
-def _fit(cells: Sequence[str], columns: Columns) -> list[str]:
+def _fit(cells: Sequence[str], columns: Columns) -> Sequence[str]:
     """As many cells as there are columns: what is over was cut at bare pipes of the summary."""
-    cells = list(cells)
     width = len(columns.names)
+    if len(cells) == width:
+        return cells
+    cells = list(cells)
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
     if len(cells) > width:
@@ -221,7 +226,3 @@ def _cells_outside_code(cells: Sequence[str]) -> list[str]:
     masked = mask_code(text)
     borders = [match.start() for match in _BORDER.finditer(masked)]
     return [text[a + 1 : b] for a, b in zip([-1, *borders], [*borders, len(text)], strict=True)]
-
-
-def _unescape(cell: str) -> str:
-    return cell.replace("\\|", "|").strip()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from sot_pipeline.ledgers.scan import Hidden, Rescue, Scan, Span
-from sot_pipeline.ledgers.sections import is_entry
-from sot_pipeline.ledgers.words import DATE, ID_NUMBERS, id_at_start
+from sot_pipeline.ledgers.sections import entry_headings
+from sot_pipeline.ledgers.words import DATE, ID_NUMBERS
 
 _INDEX_HEADING = re.compile(rb"^ {0,3}#{1,3}[ \t]+INDEX\b[^\n]*", re.MULTILINE)
 _HEADING = re.compile(rb"^#{1,3}[ \t]", re.MULTILINE)
@@ -31,11 +31,8 @@ def rescue_of(text: bytes, found: Scan, prefix: str) -> Rescue | None:
     fences = [span for span in found.hidden if span.kind is Hidden.FENCE]
     if not any(strict.search(text, span.start, span.end) for span in fences):
         return None
-    is_id = id_at_start(prefix).match
     indexed = frozenset(_indexed(text, prefix))
-    outside = {
-        match["id"].encode() for h in found.headings if is_entry(h, prefix) and (match := is_id(h.text)) is not None
-    }
+    outside = {entry.entry_id.encode() for entry in entry_headings(found, prefix) if entry}
 
     def stop(data: bytes, span: Span) -> int | None:
         for match in strict.finditer(data, span.start, span.end):

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.checks import Findings, problems_of
 from sot_pipeline.ledgers.entries import Definition, record_of
+from sot_pipeline.ledgers.heading import EntryHeading
 from sot_pipeline.ledgers.index import Columns, IndexRow, default_columns, read_index, rows_of_line
 from sot_pipeline.ledgers.meta import count_definitions
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.ledgers.orphans import rescue_of
 from sot_pipeline.ledgers.scan import Heading, Scan, scan
-from sot_pipeline.ledgers.sections import Section, cut_sections, is_entry
+from sot_pipeline.ledgers.sections import Section, cut_sections, entry_headings
 from sot_pipeline.ledgers.words import DATE, ID_NUMBERS
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.workspace import LedgerSpec
@@ -94,9 +95,10 @@ def parse_ledger(data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger
     found = scan(text)
     if rescue := rescue_of(text, found, spec.prefix):
         found = scan(text, rescue)
-    indexes = list(_read_indexes(text, found, spec.prefix))
+    entries = entry_headings(found, spec.prefix)
+    indexes = list(_read_indexes(text, found, entries, spec.prefix))
     rows = [row for index in indexes for row in index.rows]
-    sections = cut_sections(text, found, spec.prefix)
+    sections = cut_sections(text, found, entries)
     stray = _stray_rows(text, found, indexes, spec.prefix)
     lines = Lines(text)
     definitions, first = _define(sections, rows, stray, lines)
@@ -149,23 +151,21 @@ def _define(
     return definitions, first
 
 
-def _read_indexes(text: bytes, found: Scan, prefix: str) -> Iterator[_Index]:
+def _read_indexes(text: bytes, found: Scan, entries: Sequence[EntryHeading | None], prefix: str) -> Iterator[_Index]:
     """Every INDEX with its table: it ends at the next heading of its level or above, or at an entry."""
     lines = Lines(text)
-    columns: Columns | None = None
     in_entry = False
     done = 0
     for number, heading in enumerate(found.headings):
-        entry = is_entry(heading, prefix)
-        in_entry = entry or (in_entry and heading.level != 2)
-        if heading.start < done or entry or in_entry or heading.level > 3 or not _INDEX_HEADING.fullmatch(heading.text):
+        in_entry = bool(entries[number]) or (in_entry and heading.level != 2)
+        if in_entry or heading.start < done or heading.level > 3 or not _INDEX_HEADING.fullmatch(heading.text):
             continue
-        later = (found.headings[at] for at in range(number + 1, len(found.headings)))
-        ends = (h.start for h in later if h.level <= heading.level or is_entry(h, prefix))
-        done = next(ends, len(text))
+        later = range(number + 1, len(entries))
+        ends = (at for at in later if entries[at] or found.headings[at].level <= heading.level)
+        end = next(ends, None)
+        done = len(text) if end is None else found.headings[end].start
         line = lines.number(heading.start)
-        known, rows = read_index(_table_lines(text, found, heading.end, done, line), prefix)
-        columns = known or columns
+        columns, rows = read_index(_table_lines(text, found, heading.end, done, line), prefix)
         yield _Index(heading, done, line, columns, rows)
 
 

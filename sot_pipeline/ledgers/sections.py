@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.heading import EntryHeading, parse_heading
-from sot_pipeline.ledgers.scan import Heading, Scan
-from sot_pipeline.ledgers.words import id_at_start
+from sot_pipeline.ledgers.scan import Scan
 
 ENTRY_LEVELS = (2, 3)
 
@@ -31,27 +30,30 @@ class Section:
     start: int
 
 
-def is_entry(heading: Heading, prefix: str) -> bool:
-    """Whether a heading begins an entry of the ledger with this prefix."""
-    return heading.level in ENTRY_LEVELS and prefix in heading.text and bool(id_at_start(prefix).match(heading.text))
+def entry_headings(found: Scan, prefix: str) -> tuple[EntryHeading | None, ...]:
+    """For each heading of `found` the entry that begins there, None where none does."""
+    return tuple(
+        parse_heading(heading.text, prefix) if heading.level in ENTRY_LEVELS and prefix in heading.text else None
+        for heading in found.headings
+    )
 
 
-def cut_sections(data: bytes, found: Scan, prefix: str) -> list[Section]:
-    """The sections of `data`, in file order.
+def cut_sections(data: bytes, found: Scan, entries: Sequence[EntryHeading | None]) -> list[Section]:
+    """The sections of `data`, in file order; `entries` are the `entry_headings` of `found`.
 
     A section ends at the next entry heading, at any level-2 heading, or at the end of the file.
     """
-    borders = [heading for heading in found.headings if heading.level == 2 or is_entry(heading, prefix)]
-    ends = [*(border.start for border in borders[1:]), len(data)]
-    return list(_sections(data, borders, ends, prefix))
-
-
-def _sections(data: bytes, borders: Sequence[Heading], ends: Sequence[int], prefix: str) -> Iterator[Section]:
-    for border, end in zip(borders, ends, strict=False):
-        heading = parse_heading(border.text, prefix) if is_entry(border, prefix) else None
-        if heading:
-            line_text = data[border.start : border.end].decode().strip()
-            yield Section(heading, line_text, trim(data[border.end : end].decode()), border.start)
+    sections: list[Section] = []
+    end = len(data)
+    for heading, entry in zip(reversed(found.headings), reversed(entries), strict=True):
+        if entry:
+            line_text = data[heading.start : heading.end].decode().strip()
+            body = trim(data[heading.end : end].decode())
+            sections.append(Section(entry, line_text, body, heading.start))
+        if entry or heading.level == 2:
+            end = heading.start
+    sections.reverse()
+    return sections
 
 
 def trim(text: str) -> str:
