@@ -35,8 +35,12 @@ from sot_pipeline.targets.vectors.points import points_of, record_of_point
 from sot_pipeline.targets.vectors.store import Point
 from sot_pipeline.workspace import Project, Workspace
 
-# Points embedded and written at a time: what a deadline or a kill can lose, and what memory holds.
+# Points embedded at a time, and what is embedded before it is written: that much a kill can lose
+# and memory must hold. Opening a collection costs as much as writing some hundred points, so that
+# vectors that come fast (a cache, a local model) are written in longer runs.
 POINTS_AT_A_TIME = 2_000
+BATCHES_A_RUN = 5
+SECONDS_A_RUN = 1.0
 
 
 def sync_rows(
@@ -60,10 +64,7 @@ def sync_rows(
         rows.apply(found.plan)
         untouchable = found.parsed.protected | found.refused
         rows.apply_fulltext(parsed.records, keep=untouchable, deep=deep)
-        agreeing = [ledger for ledger in parsed.ledgers if ledger.spec.file_type not in untouchable]
-        rows.record_sources(
-            [(ledger.spec.file_type, ledger.spec.path, ledger.file_hash) for ledger in agreeing], keep=untouchable
-        )
+        rows.record_sources(_agreed_files(parsed, untouchable), keep=untouchable)
         outcome = _rows_outcome(found)
         rows.record(_activity("database", len(parsed.records), outcome.counts, outcome.problems, started))
     return outcome
@@ -179,15 +180,13 @@ def _update_live_version(session: Session, project_id: str, plan: Plan[str, Poin
     """Embed, then write: the collection is open, and so locked, only while points are written."""
     store, embedder = session.require_vectors()
     embedded = cached = 0
-    for start in range(0, len(plan.upserts), POINTS_AT_A_TIME):
-        session.progress(f"points of {project_id}", start, len(plan.upserts))
-        points = plan.upserts[start : start + POINTS_AT_A_TIME]
-        vectors = _embed(session, points)
+    for run in _embedded_runs(session, project_id, plan.upserts):
         with store.open(
             project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
         ) as live:
-            live.upsert(points, vectors.vectors, session.deadline)
-        embedded, cached = embedded + vectors.embedded, cached + vectors.cached
+            for points, vectors in run:
+                live.upsert(points, vectors.vectors, session.deadline)
+                embedded, cached = embedded + vectors.embedded, cached + vectors.cached
     if plan.deletes:
         with store.open(
             project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
@@ -202,18 +201,44 @@ def _fill_new_version(session: Session, project_id: str, points: Sequence[Point]
     with store.rebuild(
         project_id, model=embedder.model, dimension=embedder.dimension, deadline=session.deadline
     ) as fresh:
-        for start in range(0, len(points), POINTS_AT_A_TIME):
-            session.progress(f"points of {project_id}", start, len(points))
-            batch = points[start : start + POINTS_AT_A_TIME]
-            vectors = _embed(session, batch)
+        for batch, vectors in _embedded_batches(session, project_id, points):
             fresh.upsert(batch, vectors.vectors, session.deadline)
             embedded, cached = embedded + vectors.embedded, cached + vectors.cached
     return embedded, cached
 
 
-def _embed(session: Session, points: Sequence[Point]) -> EmbeddedTexts:
+def _embedded_runs(
+    session: Session, project_id: str, points: Sequence[Point]
+) -> Iterator[list[tuple[Sequence[Point], EmbeddedTexts]]]:
+    """Batches with their vectors, in runs that are to be written together.
+
+    What was embedded before an error is handed out before it is raised.
+    """
+    run: list[tuple[Sequence[Point], EmbeddedTexts]] = []
+    started = time.monotonic()
+    try:
+        for batch in _embedded_batches(session, project_id, points):
+            run.append(batch)
+            if len(run) == BATCHES_A_RUN or time.monotonic() - started > SECONDS_A_RUN:
+                yield run
+                run, started = [], time.monotonic()
+    except SotError:
+        if run:
+            yield run
+        raise
+    if run:
+        yield run
+
+
+def _embedded_batches(
+    session: Session, project_id: str, points: Sequence[Point]
+) -> Iterator[tuple[Sequence[Point], EmbeddedTexts]]:
     _, embedder = session.require_vectors()
-    return embed_texts([point.text for point in points], embedder, session.database, session.deadline)
+    for start in range(0, len(points), POINTS_AT_A_TIME):
+        session.progress(f"points of {project_id}", start, len(points))
+        batch = points[start : start + POINTS_AT_A_TIME]
+        texts = [point.text for point in batch]
+        yield batch, embed_texts(texts, embedder, session.database, session.deadline)
 
 
 def _would_embed(session: Session, points: Sequence[Point]) -> tuple[int, int]:
