@@ -20,8 +20,9 @@ from pathlib import Path
 
 from floor import Floor
 from generated import Entry, edited, entries_of, render, without
+from machine import machine, write_report
 from pipeline import Pipeline
-from report import Line, lines_of, machine, table, write_report
+from report import Line, lines_of, table
 from servers import KINDS, FreshUrl, databases
 from subject import Apart, Held, Maker, Measured, Setting, fingerprint
 

@@ -1,14 +1,10 @@
-"""Figures as they are reported: medians beside the floor of the same run, as JSON and as a table."""
+"""Figures as they are reported: medians beside the floor of the same run, as values and as a table."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline import EXTRAS
 from subject import Measured
@@ -78,22 +74,3 @@ def table(lines: Sequence[Line]) -> str:
             f"| {ours.ratio:.2f} | {ours.ratio_without_extras:.2f} | {ours.embedded} | {ours.peak_mb:.0f} |"
         )
     return "\n".join(rows)
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on."""
-    return {
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
-
-
-def write_report(report: Mapping[str, object], path: Path | None) -> None:
-    """The report as JSON, to `path` or to stdout."""
-    text = json.dumps(report, indent=1, ensure_ascii=False)
-    if path:
-        path.write_text(f"{text}\n", encoding="utf-8")
-    else:
-        print(text)
