@@ -1,13 +1,16 @@
 """Make the pictures of docs/images from a real run: `.venv/bin/python docs/screenshots.py`.
 
-Makes the demo workspace in a temporary folder, starts webserver and daemon on it, edits a ledger
-so that there is something to see, and photographs the UI in headless Chromium. Needs `chromium`
-and `chromedriver` (Debian: chromium, chromium-driver).
+Makes the demo workspace in a temporary folder, runs `sot ui` on it, edits a ledger so that there
+is something to see, and photographs the UI in headless Chromium. Needs `chromium` and
+`chromedriver` (Debian: chromium, chromium-driver).
 """
+
+# ruff: noqa: S603, S607  # our own commands; chromedriver from the PATH
 
 from __future__ import annotations
 
 import base64
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,12 @@ from pathlib import Path
 import httpx
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY_ROOT))
+
+from sot_pipeline_tests.integration.dagster_servers import DagsterUi, free_port, sot_ui, wait_for  # noqa: E402
+
 IMAGES = REPOSITORY_ROOT / "docs" / "images"
+LEDGER = "docs/BUILD_HISTORY.md"
 WIDTH, HEIGHT = 1400, 900
 CHROMIUM_FLAGS = (
     "--headless",
@@ -43,6 +51,7 @@ class Browser:
     session_url: str
 
     def open(self, url: str) -> None:
+        """Load a page; what React shows on it comes later."""
         self._post("url", url=url)
 
     def resize(self, width: int, height: int) -> None:
@@ -51,6 +60,7 @@ class Browser:
         self._post("goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=size)
 
     def run(self, script: str) -> object:
+        """What the JavaScript `script` returns."""
         return self._post("execute/sync", script=script, args=[])
 
     def wait_for_text(self, *texts: str, seconds: float = 40) -> None:
@@ -66,6 +76,7 @@ class Browser:
         raise SystemExit(f"the page never showed {texts}; it showed:\n{shown}")
 
     def photograph(self, path: Path) -> None:
+        """Write what is shown as a PNG."""
         answer = httpx.get(f"{self.session_url}/screenshot", timeout=30).raise_for_status()
         path.write_bytes(base64.b64decode(answer.json()["value"]))
 
@@ -106,3 +117,63 @@ def _until(ready: Callable[[], bool], seconds: float = 20) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit("chromedriver did not start")
+
+
+# A section for the one entry of the example that stands in the index only, and a new entry whose
+# title a careless page would run.
+INDEX_ROW = "| 2025-06-20 | BUILD-012 | Map | Titles with markup are shown as text | web/title.ts |\n"
+NEW_SECTIONS = """
+### BUILD-004 | 2025-02-11T10:00 | Ingest | Duplicate messages dropped by counter
+
+The gateway repeats what it does not hear acknowledged.
+
+### BUILD-012 | 2025-06-20T09:00 | Map | <script>alert("no")</script> in a title is shown as text
+
+Markup in a ledger is text, also here.
+"""
+
+PICTURES = (
+    ("asset-graph", "/locations/sot_pipeline/asset-groups/ledgers/lineage", ("db_rows", "vector_points", "6 / 6")),
+    ("asset-metadata", "/assets/db_rows?view=partitions&partition=demo", ("BUILD-012", "growth")),
+    ("checks", "/assets/db_rows?view=checks&checkDetail=all_targets_agree", ("all_targets_agree", "Passed")),
+    ("sensor-ticks", "/locations/sot_pipeline/sensors/ledger_file_sensor", ("ledger_file_sensor", "1 run requested")),
+)
+
+
+def make_history(ui: DagsterUi, folder: Path) -> None:
+    """The sensor's first run, an edit, the run that follows it, and a quiet tick."""
+    wait_for(lambda: len(ui.finished()) == 1, 60)
+    edited = folder.with_name("edited")
+    shutil.copytree(folder, edited, ignore=shutil.ignore_patterns(".sot", "*.db*"))
+    ledger = edited / LEDGER
+    head, divider, rows = ledger.read_text(encoding="utf-8").partition("|---------------|\n")
+    ledger.write_text(head + divider + INDEX_ROW + rows.rstrip() + "\n" + NEW_SECTIONS, encoding="utf-8")
+    sot("ledgers", "refresh", "--execute", "--config", edited / "sot.toml")
+    ledger.replace(folder / LEDGER)
+    wait_for(lambda: len(ui.finished()) == 2, 60)
+    time.sleep(8)
+
+
+def sot(*arguments: str | Path) -> None:
+    """Run a command of ours; what it prints is not wanted."""
+    subprocess.run([Path(sys.executable).with_name("sot"), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Make all pictures."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "demo"
+        sot("demo", folder)
+        for name in ("dagster.yaml", "workspace.yaml"):
+            shutil.copy(REPOSITORY_ROOT / name, folder / name)
+        with sot_ui(folder) as ui:
+            make_history(ui, folder)
+            with browser(Path(temporary) / "profile", free_port()) as window:
+                for name, path, texts in PICTURES:
+                    window.open(f"{ui.url}{path}")
+                    window.wait_for_text(*texts)
+                    window.photograph(IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

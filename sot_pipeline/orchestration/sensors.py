@@ -16,8 +16,9 @@ from sot_pipeline.orchestration.files import digest_ledger, stat_ledgers
 from sot_pipeline.orchestration.jobs import REFRESH_JOB
 from sot_pipeline.workspace import Workspace
 
-# The daemon looks at sensors every 5 s at best.
-INTERVAL_SECONDS = 5
+# The daemon looks at sensors every 5 s. An interval of 5 would let it pass every other time, because
+# it counts from the end of the last tick.
+INTERVAL_SECONDS = 3
 PATHS_IN_TAG = 20
 # The tag by which Dagster reads the data version of an event that no run made.
 DATA_VERSION_TAG = "dagster/data_version"
