@@ -1,4 +1,14 @@
-"""An entry made of what defines it: its sections, its index rows, or a stray row. Pure."""
+"""An entry made of what defines it: its sections, its index rows, or a stray row. Pure.
+
+Content is the section's text below its heading, whose words are fields of their own. Of several
+sections it is all of them, each under its heading; without a section, the summaries of the rows.
+
+Metadata holds, each only where something states it: `date` (always with `created_at`), `phase`,
+`severity` and `status` as plain text; `complete`, true where the status says so; `index`, the index
+row as an object of column name → cell as written, a list of them where an id has several rows;
+`sections`, a list of heading, title and date, where an id has several sections. The heading beats
+the `**Field**: value` lines at the top of its section, and these beat the index row.
+"""
 
 from __future__ import annotations
 

@@ -25,9 +25,10 @@ def plain(text: str) -> str:
 
     A text of more than 2,000 characters keeps its markup.
     """
-    if len(text) <= _LONGEST_PARSED and _MARKUP.search(text):
-        text = "".join(_texts(_inline_tokens(text)))
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    if len(text) > _LONGEST_PARSED or not _MARKUP.search(text):
+        return text
+    return " ".join("".join(_texts(_inline_tokens(text))).split())
 
 
 def _inline_tokens(text: str) -> Iterable[Mapping[str, object]]:
@@ -48,9 +49,7 @@ def _markdown() -> Markdown:
 def _texts(tokens: Iterable[Mapping[str, object]]) -> Iterable[str]:
     for token in tokens:
         kind = token["type"]
-        if kind in {"linebreak", "softbreak"}:
-            yield " "
-        elif kind == "inline_html" and str(token["raw"]).startswith("<!--"):
+        if kind == "inline_html" and str(token["raw"]).startswith("<!--"):
             continue
         elif "raw" in token:
             raw = str(token["raw"])

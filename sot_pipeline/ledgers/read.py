@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
@@ -65,27 +66,32 @@ def _quarantine(spec: LedgerSpec, message: str) -> Quarantined:
     return Quarantined(spec, Problem("entries_parse", Severity.ERROR, spec.path, None, message))
 
 
-class _ParseCache:
+class ParseCache:
     """The ledgers parsed last, by their bytes; the least recently used go first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
+        self._lock = threading.Lock()
         self._parsed: OrderedDict[tuple[str, LedgerSpec, str], tuple[int, ParsedLedger]] = OrderedDict()
 
     def parse(self, data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger:
+        """`parse_ledger`, or what it gave for these bytes before. Raises NotText."""
         key = (project_id, spec, hashlib.sha256(data).hexdigest())
-        found = self._parsed.get(key)
-        if found:
-            self._parsed.move_to_end(key)
-            return found[1]
+        with self._lock:
+            found = self._parsed.get(key)
+            if found:
+                self._parsed.move_to_end(key)
+                return found[1]
         parsed = parse_ledger(data, spec, project_id)
-        self._parsed[key] = (len(data), parsed)
-        self._size += len(data)
-        while self._size > self._limit:
-            size, _ = self._parsed.popitem(last=False)[1]
-            self._size -= size
+        with self._lock:
+            self._size -= self._parsed.pop(key, (0, parsed))[0]  # another thread may have been as quick
+            self._parsed[key] = (len(data), parsed)
+            self._size += len(data)
+            while self._size > self._limit:
+                size, _ = self._parsed.popitem(last=False)[1]
+                self._size -= size
         return parsed
 
 
-_CACHE = _ParseCache(CACHE_BYTES)
+_CACHE = ParseCache(CACHE_BYTES)

@@ -8,7 +8,7 @@ from itertools import islice
 
 from sot_pipeline.ledgers.meta import drift, time_stamps
 from sot_pipeline.ledgers.model import Truth
-from sot_pipeline.ledgers.parse import BOM, normalized
+from sot_pipeline.ledgers.parse import normalized
 from sot_pipeline.ledgers.scan import scan
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -38,10 +38,10 @@ def refreshed(data: bytes, truth: Truth, now: datetime) -> bytes:
 
 
 def _offset_in(data: bytes, text: bytes, offset: int) -> int:
-    """Where byte `offset` of the normalised `text` stands in `data`; an edit lies within one line."""
+    """Where byte `offset` of the normalised `text` stands in `data`; an edit lies within one line.
+
+    It is never the first line: there, at best, the comment begins that the edit belongs to.
+    """
     line = text.count(b"\n", 0, offset)
     column = offset - (text.rfind(b"\n", 0, offset) + 1)
-    if line == 0:
-        return column + (len(BOM) if data.startswith(BOM) else 0)
-    end = next(islice(_LINE_END.finditer(data), line - 1, None))
-    return end.end() + column
+    return next(islice(_LINE_END.finditer(data), line - 1, None)).end() + column

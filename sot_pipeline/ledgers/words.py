@@ -52,12 +52,6 @@ def id_at_start(prefix: str) -> re.Pattern[str]:
     return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-{ID_NUMBERS}){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
 
 
-@lru_cache(maxsize=64)
-def id_anywhere(prefix: str) -> re.Pattern[bytes]:
-    """Matches an id of this prefix anywhere in a file."""
-    return re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(prefix)}-{ID_NUMBERS}{_ID_END}".encode())
-
-
 def has_date_form(text: str) -> bool:
     """Whether `text` is written like a date, be there such a day or not."""
     return bool(_DATE_ALONE.fullmatch(text))

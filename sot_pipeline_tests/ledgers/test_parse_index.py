@@ -188,3 +188,13 @@ def test_lines_are_those_of_an_editor() -> None:
 
     for ending in ("\n", "\r\n", "\r"):
         assert dict(parse(text.replace("\n", ending), BUILDS).lines) == {"BUILD-2": 4, "BUILD-1": 7}
+
+
+def test_index_without_dates_may_have_two_rows_on_a_line() -> None:
+    text = (
+        "## INDEX\n| BUILD-ID | Summary |\n|---|---|\n| BUILD-3 | see BUILD-2 |\n| BUILD-2 | two || BUILD-1 | one |\n"
+    )
+
+    found = entries(text)
+
+    assert [found[name].content for name in ("BUILD-3", "BUILD-2", "BUILD-1")] == ["see BUILD-2", "two", "one"]

@@ -49,6 +49,27 @@ from sot_pipeline_tests.ledgers.ledger_text import DEBUGGING, DECISIONS, INDEX_H
         ),
         ("## BUILD-1: Accept `bool | None` (for now)", "BUILD-1", "Accept bool | None (for now)", {}),
         ("## BUILD-1: **Bold** [link](x.md) and snake_case_name", "BUILD-1", "Bold link and snake_case_name", {}),
+        (
+            "## BUILD-1 | 2026-01-01 | In Progress | HIGH | Phase 2 | Title",
+            "BUILD-1",
+            "Title",
+            {"date": "2026-01-01", "phase": "Phase 2", "severity": "HIGH", "status": "In Progress"},
+        ),
+        (
+            "## BUILD-1 | 2026-01-01 | A first cell that is far too long to be the label of any phase | rest",
+            "BUILD-1",
+            "A first cell that is far too long to be the label of any phase | rest",
+            {"date": "2026-01-01"},
+        ),
+        ("## BUILD-1: Title (2026-13-45)", "BUILD-1", "Title (2026-13-45)", {}),
+        ("## BUILD-1: List<int> &amp; `a`` | b` <!-- note --> end", "BUILD-1", "List<int> & a`` | b end", {}),
+        ("## BUILD-1 no separator", "BUILD-1", "no separator", {}),
+        (
+            "### BUILD-1 | 2026-01-01 | HIGH | P | Done | Title ✅",
+            "BUILD-1",
+            "Title",
+            {"date": "2026-01-01", "severity": "HIGH", "phase": "P", "status": "Done", "complete": True},
+        ),
         ("## **BUILD-1**: Title ##", "BUILD-1", "Title", {}),
         ("## BUILD-1 | 2025-13-45 | Title", "BUILD-1", "Title", {}),
         ("   ##\tBUILD-1:   Title\x85with \u2028 odd blanks", "BUILD-1", "Title with odd blanks", {}),
@@ -218,3 +239,15 @@ def test_file_without_entries_is_reported_and_an_empty_one_too() -> None:
         ((line, message),) = messages(text, "entries_parse")
         assert line is None
         assert "### BUILD-1" in message
+
+
+def test_entry_may_begin_with_blank_lines_and_a_fence() -> None:
+    record = entries("## BUILD-1: A\n \n\n```\n---\n```\n\n    code\n---\n")["BUILD-1"]
+
+    assert record.content == "```\n---\n```\n\n    code"
+
+
+def test_heading_that_says_everything_is_not_overruled() -> None:
+    text = "### BUILD-1 | 2026-01-01 | HIGH | P | Done | Title\n\n**Status**: open\n**Date**: 2020-01-01\n"
+
+    assert entries(text)["BUILD-1"].metadata["status"] == "Done"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
-from sot_pipeline.ledgers.read import read_ledger
+from sot_pipeline.ledgers.read import ParseCache, read_ledger
 from sot_pipeline.plan import Severity
 from sot_pipeline.workspace import LedgerSpec, Project
 
@@ -103,7 +103,7 @@ def test_dangling_link_and_loop_are_quarantined(tmp_path: Path) -> None:
 
     (tmp_path / SPEC.path).unlink()
     (tmp_path / SPEC.path).symlink_to("BUILDS.md")
-    quarantined(read_ledger(where, SPEC))
+    assert "cannot be read" in quarantined(read_ledger(where, SPEC))
 
 
 def test_same_bytes_are_parsed_once_a_process(tmp_path: Path) -> None:
@@ -124,3 +124,19 @@ def test_edit_is_seen_whatever_the_cache_holds(tmp_path: Path) -> None:
 
     assert isinstance(found, ParsedLedger)
     assert found.records[0].title == "B"
+
+
+def test_cache_forgets_the_least_recently_read() -> None:
+    cache = ParseCache(limit=40)
+    one, two, three = (f"## BUILD-{number}: A\n".encode() for number in (1, 2, 3))
+    first, second = cache.parse(one, SPEC, "demo"), cache.parse(two, SPEC, "demo")
+    cache.parse(one, SPEC, "demo")
+
+    cache.parse(three, SPEC, "demo")
+
+    assert cache.parse(one, SPEC, "demo") is first
+    assert cache.parse(two, SPEC, "demo") is not second
+
+
+def test_ledger_larger_than_the_cache_is_parsed_all_the_same() -> None:
+    assert ParseCache(limit=3).parse(TEXT.encode(), SPEC, "demo").records[0].title == "A"

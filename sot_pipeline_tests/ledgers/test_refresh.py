@@ -82,3 +82,11 @@ def test_block_inside_an_entry_or_a_fence_is_not_rewritten() -> None:
 
 def test_ledger_without_blocks_stays_as_it_is() -> None:
     assert refresh(BODY) == BODY
+
+
+def test_blocks_without_time_stamps_and_on_the_first_line_are_refreshed() -> None:
+    text = "<!-- META Total\nTotal_Entries: 7\n-->\n" + BODY
+    one_line = "\ufeff<!-- META\rTotal_Builds: 7 -->\r\n" + BODY
+
+    assert refresh(text) == text.replace("Total_Entries: 7", "Total_Entries: 2")
+    assert refresh(one_line) == one_line.replace("Total_Builds: 7", "Total_Builds: 2")

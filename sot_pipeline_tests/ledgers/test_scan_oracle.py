@@ -116,6 +116,14 @@ def found(text: str) -> list[tuple[int, int]]:
 @settings(max_examples=400, deadline=None)
 @given(DOCUMENTS)
 @example("- item\n\n      ## code in the item\n## out")
+@example("-\n\n  ## not in the empty item\n")
+@example("- <div>\n  ## html in an item\n\n  ## heading in it\n ## out")
+@example("- <!-- one line -->\n  <!--\n   ## hidden in an item\n  -->\n  ## in\n ## out")
+@example("> <b>\n> text\n\n <b>\n ## hidden by the tag\n\n ## out")
+@example("- ~~~\n  ## code\n  ~~~\n   ## in\n ## out")
+@example("text\n===\n<b>\n ## hidden\n")
+@example("text\n   -\n ## after an underline\n")
+@example("text\n2. no list\n   ## out\n")
 def test_headings_of_realistic_documents_are_the_oracles(text: str) -> None:
     assert found(text) == oracle(text)
 
