@@ -18,6 +18,7 @@ from sot_pipeline.errors import (
     DatabaseUnavailable,
     DeadlineExceeded,
     FileChangedMeanwhile,
+    FileUnusable,
     ReadmeMarkersError,
     SotError,
 )
@@ -29,7 +30,7 @@ from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.session import LOCK_WAIT_SECONDS, Session, open_session
-from sot_pipeline.targets.database import Activity
+from sot_pipeline.targets.database import Activity, LedgerFile
 from sot_pipeline.targets.readme import read_summary, update_readme
 from sot_pipeline.targets.vectors.points import points_of, record_of_point
 from sot_pipeline.targets.vectors.store import Point
@@ -70,10 +71,10 @@ def sync_rows(
     return outcome
 
 
-def _agreed_files(parsed: ParsedProject, kept: Collection[str]) -> list[tuple[str, str, str]]:
-    """file_type, path and hash of the ledgers that the rows now agree with."""
+def _agreed_files(parsed: ParsedProject, kept: Collection[str]) -> list[LedgerFile]:
+    """The ledger files that the rows now agree with."""
     return [
-        (ledger.spec.file_type, ledger.spec.path, ledger.file_hash)
+        LedgerFile(ledger.spec.file_type, ledger.spec.path, ledger.file_hash, ledger.lines)
         for ledger in parsed.ledgers
         if ledger.spec.file_type not in kept
     ]
@@ -279,7 +280,7 @@ def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> Re
         return ReadmeOutcome(changed=False, summary=summary)
     try:
         changed = update_readme(path, summary) if execute else read_summary(path) != summary
-    except (ReadmeMarkersError, FileChangedMeanwhile) as error:
+    except (ReadmeMarkersError, FileChangedMeanwhile, FileUnusable) as error:
         return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(name, error),))
     if execute and database:
         database.record_readme(project_id, summary, session.deadline)

@@ -63,7 +63,7 @@ class SearchAnswer:
     @property
     def fresh(self) -> bool:
         """True where everything that was searched is what the files say."""
-        return not self.behind
+        return not self.behind and all(hit.fresh for hit in self.results)
 
 
 def answer_document(answer: SearchAnswer) -> dict[str, Json]:

@@ -9,6 +9,7 @@ targets themselves.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,13 @@ class LedgerNow:
 
 
 def look(project: Project, spec: LedgerSpec, indexed_from: Source | None) -> LedgerNow:
-    """The ledger as it is now; parsed only where it is not what `indexed_from` says."""
+    """The ledger as it is now; parsed only where it is not what `indexed_from` says.
+
+    A default ledger that never was is as unchanged as one can be.
+    """
     file = project.root / spec.path
+    if indexed_from is None and not spec.declared and not os.path.lexists(file):
+        return LedgerNow(project, spec, unchanged=True, read=None)
     if indexed_from and indexed_from.intact and indexed_from.file_hash == _hash_of(file):
         return LedgerNow(project, spec, unchanged=True, read=None)
     from sot_pipeline.ledgers.read import read_ledger

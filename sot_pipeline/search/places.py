@@ -1,24 +1,34 @@
-"""Where entries stand in their files as they are now. Line numbers are stored nowhere."""
+"""Where entries stand in their files as they are now.
+
+The line of an entry is part of no row and no point, since an entry added on top moves all others.
+A file whose bytes are those that were indexed has the lines noted with its hash; any other was
+parsed to see how it differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.search.freshness import LedgerNow
 
 
-def lines_of(ledgers: Iterable[LedgerNow], wanted: Collection[RecordKey]) -> dict[RecordKey, int]:
-    """Entry → its line, counting from 1, for those of `wanted` that stand in one of `ledgers`."""
-    from sot_pipeline.ledgers.read import read_ledger
+def lines_of(
+    ledgers: Iterable[LedgerNow], recorded: Callable[[LedgerNow], Mapping[str, int]], wanted: Collection[RecordKey]
+) -> dict[RecordKey, int]:
+    """Entry → its line, counting from 1, for those of `wanted` that stand in one of `ledgers`.
 
+    `recorded` gives the lines noted for a ledger that is unchanged.
+    """
     lines: dict[RecordKey, int] = {}
     for ledger in ledgers:
         here = [key for key in wanted if (key.project_id, key.file_type) == ledger.scope]
-        if not here:
-            continue
-        read = read_ledger(ledger.project, ledger.spec) if ledger.unchanged else ledger.read
-        if isinstance(read, ParsedLedger):
-            lines |= {key: read.lines[key.entry_id] for key in here if key.entry_id in read.lines}
+        if here:
+            known = recorded(ledger) if ledger.unchanged else _lines_in(ledger)
+            lines |= {key: known[key.entry_id] for key in here if key.entry_id in known}
     return lines
+
+
+def _lines_in(ledger: LedgerNow) -> Mapping[str, int]:
+    return ledger.read.lines if isinstance(ledger.read, ParsedLedger) else {}

@@ -7,7 +7,7 @@ Here the targets are asked and their answers put together. How scores become one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -73,7 +73,7 @@ class Searching:
             for query, found in zip(queries, meanings.found, strict=True)
         ]
         freshness = self._freshness(ledgers, meanings)
-        lines = lines_of(ledgers, {found.key for ranking in rankings for found, _ in ranking})
+        lines = lines_of(ledgers, self._recorded_lines, {found.key for ranking in rankings for found, _ in ranking})
         paths = {ledger.scope: ledger.spec.path for ledger in ledgers}
         for query, ranking in zip(queries, rankings, strict=True):
             words = words_in(query)
@@ -85,7 +85,7 @@ class Searching:
                     line=lines.get(found.key),
                     score=score,
                     snippet=snippet(found.text, words),
-                    fresh=found.key not in freshness.stale,
+                    fresh=found.key in lines and found.key not in freshness.stale,
                 )
                 for found, score in ranking
             )
@@ -138,6 +138,9 @@ class Searching:
             for spec in project.ledgers
             if spec.file_type in self.file_types
         )
+
+    def _recorded_lines(self, ledger: LedgerNow) -> Mapping[str, int]:
+        return self.database.lines(ledger.project.id, ledger.spec.file_type, self.deadline)
 
     def _freshness(self, ledgers: Sequence[LedgerNow], meanings: Meanings) -> Freshness:
         if self.semantic is None and all(ledger.unchanged for ledger in ledgers):

@@ -39,8 +39,10 @@ def test_a_person_sees_id_place_score_title_and_a_snippet(desk: Desk, sot: Comma
     assert answer.code == 0
     assert answer.out.splitlines() == [
         "BUILD-2  docs/BUILD_HISTORY.md:13  1.00  Keyword ranking",
-        "    Problem: readers could not find an entry by its words. "
-        "Solution: rank with BM25 over chunks, see the notes.",
+        (
+            "    Problem: readers could not find an entry by its words. "
+            "Solution: rank with BM25 over chunks, see the notes."
+        ),
     ]
     assert answer.err == ""
 

@@ -7,7 +7,25 @@ whole keyword search may: SQLAlchemy Core describes the tables (`tables`) and ma
 """
 
 from sot_pipeline.targets.database.database import Database
-from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, Source, StoredEntry, TextMatch
+from sot_pipeline.targets.database.model import (
+    Activity,
+    LedgerFile,
+    LoggedActivity,
+    ReadmeSync,
+    Source,
+    StoredEntry,
+    TextMatch,
+)
 from sot_pipeline.targets.database.writing import Writing
 
-__all__ = ["Activity", "Database", "LoggedActivity", "ReadmeSync", "Source", "StoredEntry", "TextMatch", "Writing"]
+__all__ = [
+    "Activity",
+    "Database",
+    "LedgerFile",
+    "LoggedActivity",
+    "ReadmeSync",
+    "Source",
+    "StoredEntry",
+    "TextMatch",
+    "Writing",
+]

@@ -145,6 +145,10 @@ class Database:
         """The ledger files that these projects' entries and full text agree with."""
         return self._read(lambda engine: sources.sources(engine, project_ids), [], deadline)
 
+    def lines(self, project_id: str, file_type: str, deadline: Deadline) -> dict[str, int]:
+        """Entry id → line in the file that `sources` tells of, and in no other version of it."""
+        return self._read(lambda engine: sources.lines(engine, project_id, file_type), {}, deadline)
+
     def indexed(self, project_id: str, deadline: Deadline) -> dict[RecordKey, str]:
         """Key → content hash of every entry as searches see it, "damaged" where row and full text differ."""
         return self._read(lambda engine: sources.indexed(engine, project_id), {}, deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sot_pipeline.plan import Counts, Json, RecordKey
 
@@ -24,6 +25,15 @@ class StoredEntry:
     created_at: datetime
     updated_at: datetime
     content_hash: str
+
+
+class LedgerFile(NamedTuple):
+    """A ledger file as it was read: SHA-256 (hex) of its bytes, and the line of each entry in it."""
+
+    file_type: str
+    path: str
+    file_hash: str
+    lines: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ sot_sources = Table(
     Column("file_hash", Text, nullable=False),
     Column("entries", Integer, nullable=False),
     Column("chunks", Integer, nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: entry id → line in that file
 )
 
 readme_sync = Table(

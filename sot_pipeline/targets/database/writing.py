@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from sot_pipeline.plan import Plan, Record, RecordKey
 from sot_pipeline.targets.database import activity, full_text, rows, sources
 from sot_pipeline.targets.database.engine import Engine
-from sot_pipeline.targets.database.model import Activity
+from sot_pipeline.targets.database.model import Activity, LedgerFile
 
 
 class Writing:
@@ -49,8 +49,8 @@ class Writing:
         full_text.apply(engine, plan)
         return plan
 
-    def record_sources(self, files: Sequence[tuple[str, str, str]], *, keep: Collection[str] = ()) -> None:
-        """Note which files (file_type, path, SHA-256 in hex) the tables now agree with.
+    def record_sources(self, files: Sequence[LedgerFile], *, keep: Collection[str] = ()) -> None:
+        """Note which files the tables now agree with.
 
         Call it last. What is noted of file_types in `keep` stays as it is, everything else is dropped.
         """

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from sot_pipeline.plan import Record, diff
-from sot_pipeline.targets.database import Database, Source
+from sot_pipeline.targets.database import Database, LedgerFile, Source
 from sot_pipeline_tests.targets.database.ledger import SOON, hashes, record, sync, tamper
 
-BUILDS = ("build_history", "docs/BUILD_HISTORY.md", "a" * 64)
-DEBUG = ("debug_log", "docs/DEBUG_LOG.md", "b" * 64)
+BUILDS = LedgerFile("build_history", "docs/BUILD_HISTORY.md", "a" * 64, {"BUILD-1": 7, "BUILD-2": 12})
+DEBUG = LedgerFile("debug_log", "docs/DEBUG_LOG.md", "b" * 64, {})
 
 
-def note(database: Database, *files: tuple[str, str, str], keep: tuple[str, ...] = ()) -> None:
+def note(database: Database, *files: LedgerFile, keep: tuple[str, ...] = ()) -> None:
     with database.writing("atlas", SOON) as rows:
         rows.record_sources(files, keep=keep)
 
@@ -30,17 +30,25 @@ def test_a_database_without_tables_has_no_sources(database: Database) -> None:
 def test_a_recorded_source_is_intact_while_nobody_touches_the_tables(database: Database) -> None:
     synced(database)
 
-    assert database.sources(["atlas", "other"], SOON) == [Source("atlas", *BUILDS, intact=True)]
+    assert database.sources(["atlas", "other"], SOON) == [Source("atlas", *BUILDS[:3], intact=True)]
 
 
 def test_recording_again_replaces_what_was_recorded(database: Database) -> None:
     synced(database)
 
-    note(database, (BUILDS[0], "docs/MOVED.md", "c" * 64))
+    note(database, LedgerFile("build_history", "docs/MOVED.md", "c" * 64, {"BUILD-1": 8}))
 
     assert database.sources(["atlas"], SOON) == [
         Source("atlas", "build_history", "docs/MOVED.md", "c" * 64, intact=True)
     ]
+    assert database.lines("atlas", "build_history", SOON) == {"BUILD-1": 8}
+
+
+def test_the_lines_of_a_recorded_file_are_kept_with_it(database: Database) -> None:
+    synced(database)
+
+    assert database.lines("atlas", "build_history", SOON) == BUILDS.lines
+    assert database.lines("atlas", "debug_log", SOON) == {}
 
 
 def test_a_source_that_is_kept_stays_and_one_that_is_gone_is_dropped(database: Database) -> None:

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("file_hash", sa.Text, nullable=False),
         sa.Column("entries", sa.Integer, nullable=False),
         sa.Column("chunks", sa.Integer, nullable=False),
+        sa.Column("lines", sa.Text, nullable=False),
     )
     op.create_table(
         "readme_sync",
