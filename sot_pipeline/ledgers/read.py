@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
+from sot_pipeline.errors import FileUnusable
 from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
 from sot_pipeline.ledgers.parse import NotText, parse_ledger
 from sot_pipeline.plan import Problem, Severity
+from sot_pipeline.runtime.contained import read_inside
 from sot_pipeline.workspace import LedgerSpec, Project
 
 # A resident process (Dagster, a watcher) reads the same bytes again and again: parse them once.
@@ -26,12 +27,12 @@ def read_ledger(project: Project, spec: LedgerSpec) -> ParsedLedger | Quarantine
     """
     path = project.root / spec.path
     try:
-        data = _read(path, project)
+        data = _read(project, spec)
     except (FileNotFoundError, NotADirectoryError):
         if not spec.declared and not path.is_symlink():
             return None
         return _quarantine(spec, "The ledger is missing. Create the file, or remove it from sot.toml.")
-    except _Unreadable as error:
+    except FileUnusable as error:
         return _quarantine(spec, str(error))
     except OSError as error:
         return _quarantine(spec, f"The ledger cannot be read ({error.strerror}). Mend its permissions.")
@@ -43,21 +44,13 @@ def read_ledger(project: Project, spec: LedgerSpec) -> ParsedLedger | Quarantine
     return Quarantined(spec, hidden) if hidden else parsed
 
 
-class _Unreadable(Exception):
-    """Why a file is not read although it is there."""
-
-
-def _read(path: Path, project: Project) -> bytes:
-    if path.exists() and not path.resolve().is_relative_to(project.root.resolve()):
-        raise _Unreadable(f"The ledger is a link out of the project ({path.resolve()}). Name a file inside it.")
-    if path.exists() and not path.is_file():
-        raise _Unreadable("The ledger is no regular file. Name a file.")
+def _read(project: Project, spec: LedgerSpec) -> bytes:
     limit = project.max_ledger_bytes
-    with path.open("rb") as file:
-        data = file.read(limit + 1)  # one byte more tells a file that is too large, however it grows
+    data = read_inside(project.root, spec.path, limit)
     if len(data) > limit:
-        raise _Unreadable(
-            f"The ledger is larger than {limit // 1024 // 1024} MiB. Split it, or raise 'max_ledger_mib' in sot.toml."
+        raise FileUnusable(
+            f"The ledger is larger than {limit // 1024 // 1024} MiB.",
+            remedy="Split it, or raise 'max_ledger_mib' in sot.toml.",
         )
     return data
 

@@ -1,0 +1,64 @@
+"""Files that configuration names, opened so that no symbolic link leads out of the project.
+
+`workspace.py` refuses such paths when it reads the configuration; a link can be put in place later,
+so whoever opens a file asks here as well.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from sot_pipeline.errors import FileUnusable
+
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a pipe waits for a writer.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SMALL = 1024 * 1024
+
+
+def real_path(root: Path, relative: str) -> Path:
+    """The file `relative` leads to, links followed, as things are now.
+
+    Raises FileUnusable where that is outside `root`, OSError where there is none.
+    """
+    path = root / relative
+    real = Path(os.path.realpath(path, strict=True))
+    if not real.is_relative_to(os.path.realpath(root)):
+        raise FileUnusable(f"{path}: leads out of the project ({real}).", remedy="Name a file inside it.")
+    return real
+
+
+def read_inside(root: Path, relative: str, limit: int) -> bytes:
+    """Up to `limit` + 1 bytes of a file below `root`: one more tells a file that is too large.
+
+    Every folder on the way is opened below the one before without following links, so a link that
+    is put there after the check is refused. Raises FileUnusable for a file outside `root` or one
+    that is no regular file, OSError where it cannot be opened.
+    """
+    parts = real_path(root, relative).relative_to(os.path.realpath(root)).parts
+    if not parts:
+        raise FileUnusable(f"{root}: is no regular file.", remedy="Name a file.")
+    descriptor = _open_below(os.path.realpath(root), parts)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileUnusable(f"{root / relative}: is no regular file.", remedy="Name a file.")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            # The buffer is as large as what is asked for, so a limit of a terabyte is not asked for.
+            return file.read(min(limit, 2 * status.st_size + _SMALL) + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _open_below(root: str, parts: tuple[str, ...]) -> int:
+    folder = os.open(root, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(parts[-1], _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
