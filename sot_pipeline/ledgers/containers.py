@@ -23,6 +23,8 @@ from sot_pipeline.ledgers.marks import (
 
 _MARKER = re.compile(rb"([-+*]|([0-9]{1,9})[.)])(?= |\Z)")
 _CODE_INDENT = 4
+# What nests deeper is read as text: nobody writes it, and every line is compared with all that are open.
+_DEEPEST = 64
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ class Containers:
         while True:
             text = rest.lstrip(b" ")
             indent = len(rest) - len(text)
-            container = None if indent >= _CODE_INDENT else self._container(text, indent, continues=continues)
+            closed = indent >= _CODE_INDENT or depth == _DEEPEST
+            container = None if closed else self._container(text, indent, continues=continues)
             if container is None:
                 break
             self._close(depth)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sot_pipeline.ledgers.inline import plain
 from sot_pipeline.ledgers.words import (
+    DATE,
+    ID_NUMBERS,
     cut_tails,
     date_alone,
     has_date_form,
@@ -14,12 +17,12 @@ from sot_pipeline.ledgers.words import (
     is_severity,
     is_state,
     mask_code,
+    moment,
 )
 
 _LEADING = re.compile(r"\s*(\||:|[-–—](?=\s))\s*")
 _BAR_OR_COLON = re.compile(r"\s*(?:\s\|\s|\|\s|\s\||:(?=\s|\Z))\s*")
 _BAR = re.compile(r"\s+\|\s+|\s+\|\Z")  # `bool|None` is no border of cells
-_MARKS = re.compile(r"[`\\]|\|\Z")
 _DATED = re.compile(r"\|\s*(?=\d{4}-\d{2}-\d{2})")
 # A phase is a label. A longer first cell is taken for a title that holds a bare `|`.
 PHASE_MAX_CHARS = 60
@@ -41,6 +44,12 @@ def parse_heading(text: str, prefix: str) -> EntryHeading | None:
     """The heading's parts, or None where `text` does not start with an id of this prefix."""
     if "  " in text or not text.isprintable():
         text = " ".join(text.split())  # white space of any kind and length means one blank
+    usual = _usual(prefix).fullmatch(text)
+    return (usual and _from_usual(*usual.groups())) or read_any(text, prefix)
+
+
+def read_any(text: str, prefix: str) -> EntryHeading | None:
+    """`parse_heading` for a text of single blanks, without its short cut."""
     match = id_at_start(prefix).match(text)
     if match is None:
         return None
@@ -58,6 +67,21 @@ def parse_heading(text: str, prefix: str) -> EntryHeading | None:
         severity=labels.severity,
         status=labels.status or tail,
     )
+
+
+@lru_cache(maxsize=64)
+def _usual(prefix: str) -> re.Pattern[str]:
+    """`ID | date | Phase | Title` with neither markup nor tails: nearly all headings, read at one go."""
+    words = r"[A-Za-z0-9 ,.:;/+='-]"
+    return re.compile(
+        rf"({re.escape(prefix)}-{ID_NUMBERS}) \| ({DATE}) \| (?:({words}{{1,{PHASE_MAX_CHARS}}}) \| )?({words}+)"
+    )
+
+
+def _from_usual(entry_id: str, date: str, label: str | None, title: str) -> EntryHeading | None:
+    if not moment(date) or (label and (is_severity(label) or is_state(label) or has_date_form(label))):
+        return None
+    return EntryHeading(entry_id, title, date, label)
 
 
 @dataclass
@@ -93,8 +117,6 @@ def _split(rest: str) -> tuple[str, list[str]]:
     rest = rest.strip()
     masked = mask_code(rest)
     qualifier = ""
-    if rest.startswith("| ") and not _MARKS.search(rest):  # what nearly every heading looks like
-        return "", [cell.strip() for cell in rest[2:].split(" | ")]
     leading = _LEADING.match(masked)
     dated = _DATED.search(masked)
     if leading:

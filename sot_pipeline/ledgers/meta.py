@@ -17,9 +17,9 @@ _META = re.compile(rb"[ \t]*<!--[ \t]*META\b")
 _SUMMARY = re.compile(rb"[ \t]*<!--[ \t]*AUTO-GENERATED SUMMARY\b")
 _SUMMARY_END = re.compile(rb"[ \t]*<!--[ \t]*END AUTO-GENERATED SUMMARY\b")
 _TOTAL = re.compile(rb"(?m)^[ \t]*(?P<label>Total_(?:Builds|Decisions|Issues|Entries))[ \t]*:[ \t]*(?P<number>\d+)")
-_UNIQUE = re.compile(rb"(?P<number>\d+)[ \t]+(?P<label>unique [a-z]+)")
+_UNIQUE = re.compile(rb"(?<!\d)(?P<number>\d++)[ \t]++(?P<label>unique [a-z]+)")
 _ENTRIES = re.compile(
-    rb"(?P<number>\d+)[ \t]+(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
+    rb"(?<!\d)(?P<number>\d++)[ \t]++(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
     rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
 )
 _META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\n]*?)[ \t]*$")
