@@ -27,7 +27,7 @@ from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.answer import SearchMode
-from sot_pipeline.search.search import CANDIDATES, open_search
+from sot_pipeline.search.search import open_search
 from sot_pipeline.sync import sync_projects
 from sot_pipeline.workspace import Workspace, load_workspace
 
@@ -37,6 +37,7 @@ WORDS_A_QUESTION = 6
 FIELDS_AN_ENTRY = 2
 LONGEST_QUESTION = 30
 RRF_K = 60  # Cormack, Clarke and Büttcher, SIGIR 2009
+RRF_DEPTH = 100
 _WORD = re.compile(r"[^\W_]+")
 _FRONT_MATTER = re.compile(
     r"---\n.*?^description:(?P<description>.*?)(?=^[\w-]+:|^---).*?^---\n(?P<body>.*)", re.S | re.M
@@ -148,7 +149,7 @@ def evaluate(workspace: Workspace, questions: Sequence[Question] | None = None) 
 
 def ask_all(workspace: Workspace, mode: SearchMode, queries: Sequence[str]) -> list[Ranking]:
     with open_search(workspace, workspace.projects, mode=mode, deadline=Deadline.never()) as searching:
-        return [[hit.key for hit in answer.results] for answer in searching.answers(queries, limit=CANDIDATES)]
+        return [[hit.key for hit in answer.results] for answer in searching.answers(queries, limit=RRF_DEPTH)]
 
 
 def workspace_over(root: Path, folder: Path, ledger: str = "") -> Workspace:

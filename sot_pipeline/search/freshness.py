@@ -37,11 +37,6 @@ class LedgerNow:
     read: ParsedLedger | Quarantined | None
 
     @property
-    def file(self) -> Path:
-        """Where the ledger is."""
-        return self.project.root / self.spec.path
-
-    @property
     def scope(self) -> tuple[str, str]:
         """Project id and file_type: what the keys of its entries begin with."""
         return (self.project.id, self.spec.file_type)

@@ -61,8 +61,7 @@ class Searching:
 
     def lagging(self) -> tuple[Lag, ...]:
         """The ledgers in which any answer would lag behind the files."""
-        meanings = self._meanings((), 1)
-        return self._freshness(self._look(), meanings).behind
+        return self._freshness(self._look(), self._meanings((), 1)).behind
 
     def _answers(self, queries: Sequence[str], limit: int) -> Iterator[SearchAnswer]:
         ledgers = self._look()
@@ -77,19 +76,21 @@ class Searching:
         paths = {ledger.scope: ledger.spec.path for ledger in ledgers}
         for query, ranking in zip(queries, rankings, strict=True):
             words = words_in(query)
-            hits = tuple(
-                SearchHit(
-                    key=found.key,
-                    title=found.title,
-                    path=paths[found.key[:2]],
-                    line=lines.get(found.key),
-                    score=score,
-                    snippet=snippet(found.text, words),
-                    fresh=found.key in lines and found.key not in freshness.stale,
-                )
-                for found, score in ranking
+            yield SearchAnswer(
+                results=tuple(
+                    SearchHit(
+                        key=found.key,
+                        title=found.title,
+                        path=paths[found.key[:2]],
+                        line=lines.get(found.key),
+                        score=score,
+                        snippet=snippet(found.text, words),
+                        fresh=found.key in lines and found.key not in freshness.stale,
+                    )
+                    for found, score in ranking
+                ),
+                behind=freshness.behind,
             )
-            yield SearchAnswer(hits, freshness.behind)
 
     def _texts(self, query: str, depth: int) -> list[Candidate]:
         if not self.mode.text or not self.file_types:
@@ -176,7 +177,7 @@ def open_search(
     notes: tuple[str, ...] = ()
     if workspace.qdrant is None and mode is SearchMode.HYBRID:
         mode = SearchMode.KEYWORD
-        notes = ("Qdrant is not configured, so this is a keyword search (--mode keyword says so without this note).",)
+        notes = ("Qdrant is not configured, so this is a keyword search (--mode keyword is that without a note).",)
     semantic = open_semantic_index(workspace, deadline) if mode.meaning else None
     weight = SEMANTIC_WEIGHT if workspace.semantic_weight is None else workspace.semantic_weight
     with Database(workspace.database_url) as database:

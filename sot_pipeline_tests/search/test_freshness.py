@@ -231,3 +231,15 @@ def test_looking_at_the_corpus_costs_milliseconds(tmp_path: Path) -> None:
 
     # 5 ms is the promise; the factor is for a machine that does other things meanwhile.
     assert min(seconds) < 0.005 * 3
+
+
+def test_catching_up_writes_nothing_where_nothing_lags(desk: Desk) -> None:
+    desk.sync()
+    workspace = desk.workspace
+
+    with open_search(workspace, workspace.projects, mode=SearchMode.KEYWORD, deadline=soon()) as searching:
+        before = searching.database.activities()
+        problems = sync_lagging(workspace, searching)
+
+        assert problems == ()
+        assert searching.database.activities() == before
