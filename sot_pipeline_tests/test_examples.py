@@ -1,4 +1,4 @@
-"""The example project shows what the parser knows, and has nothing wrong in it."""
+"""The example project shows what the parser knows, and has one thing to show of the checks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ def test_every_entry_is_found(example: ParsedProject) -> None:
     assert example.parsed == {"build_history": 12, "architecture_decisions": 8, "debug_log": 8}
 
 
-def test_nothing_is_wrong_in_it(example: ParsedProject) -> None:
-    assert example.problems == ()
+def test_only_the_entry_without_a_section_is_pointed_out(example: ParsedProject) -> None:
+    assert [(problem.check, problem.severity) for problem in example.problems] == [
+        ("index_matches_sections", "warning")
+    ]
+    assert "BUILD-004" in example.problems[0].message
 
 
 def test_it_holds_an_entry_that_stands_in_the_index_alone(example: ParsedProject) -> None:
