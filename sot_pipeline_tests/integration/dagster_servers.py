@@ -77,7 +77,7 @@ class DagsterUi:
         requests = result["evaluationResult"]["runRequests"]
         return [{tag["key"]: tag["value"] for tag in request["tags"]} for request in requests]
 
-    def wait(self, run_id: str, seconds: float = 60) -> str:
+    def wait(self, run_id: str, seconds: float = 120) -> str:
         """The status in which the run ended."""
         return wait_for(
             lambda: next((r["status"] for r in self.runs() if r["runId"] == run_id and r["status"] in DONE), None),
@@ -143,7 +143,7 @@ def sot_ui(folder: Path) -> Iterator[DagsterUi]:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
     try:
         ui = DagsterUi(f"http://127.0.0.1:{port}", log)
-        wait_for(lambda: process.poll() is not None or _answers(ui), 60)
+        wait_for(lambda: process.poll() is not None or _answers(ui), 120)
         assert process.poll() is None, log.read_text()
         yield ui
     finally:
