@@ -26,6 +26,7 @@ class Line:
     scenario: str
     subject: str
     seconds: float
+    cpu_seconds: float
     runs: Sequence[float]
     phases: Mapping[str, float]
     extras: float
@@ -50,6 +51,7 @@ def lines_of(database: str, targets: str, runs: Mapping[tuple[str, str], Sequenc
                 scenario=scenario,
                 subject=name,
                 seconds=seconds,
+                cpu_seconds=_median(one.cpu_seconds for one in measured),
                 runs=[one.seconds for one in measured],
                 phases=phases,
                 extras=extras,
@@ -66,11 +68,14 @@ def _median(numbers: Iterable[float]) -> float:
 
 def table(lines: Sequence[Line]) -> str:
     """The lines as markdown, one row a scenario."""
-    rows = ["| database | targets | scenario | floor | pipeline | ratio | without extras | texts | peak MB |"]
-    rows.append("|---|---|---|---|---|---|---|---|---|")
+    rows = [
+        "| database | targets | scenario | floor | pipeline | ratio | without extras | CPU ratio | texts | peak MB |"
+    ]
+    rows.append("|---|---|---|---|---|---|---|---|---|---|")
     for floor, ours in zip(lines[::2], lines[1::2], strict=True):
         rows.append(
             f"| {ours.database} | {ours.targets} | {ours.scenario} | {floor.seconds:.3f} | {ours.seconds:.3f} "
-            f"| {ours.ratio:.2f} | {ours.ratio_without_extras:.2f} | {ours.embedded} | {ours.peak_mb:.0f} |"
+            f"| {ours.ratio:.2f} | {ours.ratio_without_extras:.2f} "
+            f"| {ours.cpu_seconds / floor.cpu_seconds:.2f} | {ours.embedded} | {ours.peak_mb:.0f} |"
         )
     return "\n".join(rows)

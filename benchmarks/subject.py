@@ -40,9 +40,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: wall seconds, of which in which phase, texts embedded, peak resident memory in MB."""
+    """One run: wall seconds, of which in which phase, texts embedded, peak resident memory in MB.
+
+    `cpu_seconds` are those of the subject's process, all threads, without a database server's.
+    """
 
     seconds: float
+    cpu_seconds: float
     phases: Mapping[str, float]
     embedded: int
     peak_mb: float
@@ -126,10 +130,12 @@ def _measure(subject: Subject) -> Measured:
     before = subject.embedded()
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here (proc(5))
+    cpu = time.process_time()
     started = time.perf_counter()
     subject.sync()
     seconds = time.perf_counter() - started
-    return Measured(seconds, subject.phases(), subject.embedded() - before, _peak_mb())
+    cpu = time.process_time() - cpu
+    return Measured(seconds, cpu, subject.phases(), subject.embedded() - before, _peak_mb())
 
 
 def _peak_mb() -> float:
