@@ -13,13 +13,16 @@ from sot_pipeline.ledgers.entries import Definition
 from sot_pipeline.ledgers.model import Truth
 from sot_pipeline.ledgers.scan import Hidden, Scan
 
+# Numbers of up to 18 digits: Python refuses to read one of thousands, and a longer one counts nothing.
 _META = re.compile(rb"[ \t]*<!--[ \t]*META\b")
 _SUMMARY = re.compile(rb"[ \t]*<!--[ \t]*AUTO-GENERATED SUMMARY\b")
 _SUMMARY_END = re.compile(rb"[ \t]*<!--[ \t]*END AUTO-GENERATED SUMMARY\b")
-_TOTAL = re.compile(rb"(?m)^[ \t]*(?P<label>Total_(?:Builds|Decisions|Issues|Entries))[ \t]*:[ \t]*(?P<number>\d+)")
-_UNIQUE = re.compile(rb"(?<!\d)(?P<number>\d++)[ \t]++(?P<label>unique [a-z]+)")
+_TOTAL = re.compile(
+    rb"(?m)^[ \t]*(?P<label>Total_(?:Builds|Decisions|Issues|Entries))[ \t]*:[ \t]*(?P<number>\d{1,18}+)(?!\d)"
+)
+_UNIQUE = re.compile(rb"(?<!\d)(?P<number>\d{1,18}+)[ \t]++(?P<label>unique [a-z]+)")
 _ENTRIES = re.compile(
-    rb"(?<!\d)(?P<number>\d++)[ \t]++(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
+    rb"(?<!\d)(?P<number>\d{1,18}+)[ \t]++(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
     rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
 )
 _META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\n]*?)[ \t]*$")

@@ -59,12 +59,15 @@ def cut_sections(data: bytes, found: Scan, entries: Sequence[EntryHeading | None
 def trim(text: str) -> str:
     """`text` without blank lines around it and without the separators at its end."""
     text = text.rstrip(" \t\n")
-    if text.endswith("---"):
-        # Line by line, so that a thousand separators are not a thousand copies of the text.
-        lines = text.split("\n")
-        while lines and (not lines[-1].strip(" \t") or _SEPARATOR_LINE.fullmatch(lines[-1])):
-            lines.pop()
-        text = "\n".join(lines).rstrip(" \t\n")
+    end = len(text)
+    while text.endswith("---", 0, end):
+        start = text.rfind("\n", 0, end) + 1
+        if not _SEPARATOR_LINE.fullmatch(text, start, end):
+            break
+        end = start
+        while end and text[end - 1] in " \t\n":  # by offset: a thousand separators are not a thousand copies
+            end -= 1
+    text = text[:end]
     leading = _BLANK_LINES.match(text)
     return text[leading.end() :] if leading else text
 

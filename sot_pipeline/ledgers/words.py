@@ -9,7 +9,8 @@ from functools import lru_cache
 # An id must end where it ends: neither `BUILD-146-P6` nor `BUILD-12a` is BUILD-146 or BUILD-12.
 _ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.[0-9])"
 # The numbers of an id, dots included: `BUILD-170.9` is not `BUILD-170`.
-ID_NUMBERS = r"[0-9]+(?:\.[0-9]+)*"
+# They are bounded: an id is a key, and PostgreSQL indexes none that is longer than 2,700 bytes.
+ID_NUMBERS = r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,8}"
 _ID_MARKUP = r"[\s*_`~\[]*"
 
 DATE = (

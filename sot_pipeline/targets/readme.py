@@ -7,6 +7,8 @@ byte order mark. What the summary says is decided where the ledgers are.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _CONTAINER = rb"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"
 _FENCE_OPENS = re.compile(_CONTAINER + rb"(?P<fence>`{3,}(?=[^`\r\n]*(?:[\r\n]|\Z))|~{3,})")
 _FENCE_CLOSES = re.compile(rb"[ \t>]*(?P<fence>`{3,}|~{3,})[ \t\r\n]*\Z")
+_TICKS = re.compile(rb"`+")
 _COMMENT_OR_CODE = re.compile(rb"\\[<`]|<!--|(?P<ticks>`+)")
 _PARAGRAPH_ENDS = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?=[ \t]*(?:[\r\n]|<!--))")
 # Indented code, a paragraph deep in a list, a quotation: no place for a summary.
@@ -184,6 +187,7 @@ def _scan(data: bytes) -> _Scan:
     fence = b""
     previous = b""
     resume = 0  # end of a comment that reaches into later lines
+    ends = _Ends(data)
     for number, offset, line in _lines(data):
         if fence:
             closing = _FENCE_CLOSES.match(line)
@@ -199,7 +203,7 @@ def _scan(data: bytes) -> _Scan:
             if is_h1 and after_h1 is None:
                 after_h1 = offset + len(line)
             previous = line
-        found, resume = _comments(data, max(offset, resume), offset + len(line))
+        found, resume = _comments(ends, max(offset, resume), offset + len(line))
         if not _APART.match(line):
             markers += [_Marker(text, at, number) for text, at in found]
     return _Scan(tuple(markers), after_h1)
@@ -217,35 +221,70 @@ def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         offset += len(line)
 
 
-def _comments(data: bytes, start: int, end: int) -> tuple[list[tuple[bytes, int]], int]:
+class _Ends:
+    """Where comments and paragraphs end. Asked in rising order, so that the text is gone through once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._comment = -1
+        self._paragraph = -1
+
+    def comment(self, position: int) -> int:
+        """Offset of the next `-->` at or after `position`; the length of the text without one."""
+        if self._comment < position:
+            found = self.data.find(b"-->", position)
+            self._comment = found if found >= 0 else len(self.data)
+        return self._comment
+
+    def paragraph(self, position: int) -> int:
+        """Offset at which the paragraph ends in which `position` stands."""
+        if self._paragraph < position:
+            found = _PARAGRAPH_ENDS.search(self.data, position)
+            self._paragraph = found.start() if found else len(self.data)
+        return self._paragraph
+
+
+def _comments(ends: _Ends, start: int, end: int) -> tuple[list[tuple[bytes, int]], int]:
     """Markers among the comments that begin in data[start:end], and where the last comment ends."""
+    data = ends.data
     found: list[tuple[bytes, int]] = []
+    runs: dict[int, list[int]] = {}
+    text = end - len(data[start:end].lstrip())
     position = start
     while position < end and (token := _COMMENT_OR_CODE.search(data, position, end)):
         position = token.end()
         if token["ticks"]:
-            closing = re.compile(rb"(?<!`)" + token["ticks"] + rb"(?!`)").search(data, position, end)
-            position = closing.end() if closing else position
+            runs = runs or _tick_runs(data, start, end)
+            same = runs[len(token["ticks"])]
+            closing = bisect_left(same, position)
+            position = same[closing] + len(token["ticks"]) if closing < len(same) else position
         elif token[0] == b"<!--":
-            position = _comment_end(data, start, token.start())
+            position = _comment_end(ends, token.start(), begins_line=token.start() <= text)
             comment = data[token.start() : position]
             if comment in (START, END):
                 found.append((comment, token.start()))
     return found, position
 
 
-def _comment_end(data: bytes, line_start: int, opening: int) -> int:
+def _tick_runs(data: bytes, start: int, end: int) -> dict[int, list[int]]:
+    """Length → offsets of the runs of backticks in data[start:end]; a code span ends at one of its own length."""
+    runs: dict[int, list[int]] = defaultdict(list)
+    for run in _TICKS.finditer(data, start, end):
+        runs[len(run[0])].append(run.start())
+    return runs
+
+
+def _comment_end(ends: _Ends, opening: int, *, begins_line: bool) -> int:
     """Where the comment that opens at `opening` ends.
 
     At the start of a line it ends at its `-->` however far, else with the file. Within a line it
     has to end in the same paragraph, or the opening is mere text.
     """
-    begins_line = not data[line_start:opening].strip()
-    limit = None if begins_line else _PARAGRAPH_ENDS.search(data, opening)
-    stop = data.find(b"-->", opening + 4, limit.start() if limit else len(data))
-    if stop >= 0:
-        return stop + 3
-    return len(data) if begins_line else opening + 4
+    limit = len(ends.data) if begins_line else ends.paragraph(opening)
+    stop = ends.comment(opening + 4) + 3
+    if stop <= limit:
+        return stop
+    return limit if begins_line else opening + 4
 
 
 def _line_end_after(data: bytes, offset: int) -> str:
