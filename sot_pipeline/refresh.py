@@ -16,6 +16,7 @@ from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.refresh import refreshed
 from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.plan import Problem, Severity
+from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.files import replace_file
 from sot_pipeline.runtime.locks import MultiLock
 from sot_pipeline.session import LOCK_WAIT_SECONDS, lock_folder
@@ -48,7 +49,7 @@ def refresh_ledgers(workspace: Workspace, projects: tuple[Project, ...], *, exec
             found.problems += [ledger.problem for ledger in parsed.quarantined]
             for ledger in parsed.ledgers:
                 with found.problem_at(ledger.spec.path):
-                    path = project.root / ledger.spec.path
+                    path = real_path(project.root, ledger.spec.path)
                     before = path.read_bytes()
                     after = refreshed(before, ledger.truth, datetime.now(UTC))
                     if after != before:
@@ -62,12 +63,12 @@ def refresh_readmes(workspace: Workspace, projects: tuple[Project, ...], *, exec
     """Make the summaries of the READMEs true. Raises LockNotAcquired."""
     found = _Found()
     with _files_locked(workspace, execute=execute):
-        for project, path, name in _readmes(projects):
+        for project, name in _readmes(projects):
             parsed = read_project(project)
             found.problems += [ledger.problem for ledger in parsed.quarantined]
             if not parsed.quarantined:
                 with found.problem_at(name):
-                    if _refresh_readme(path, parsed, execute=execute):
+                    if _refresh_readme(real_path(project.root, name), parsed, execute=execute):
                         found.changed.append(Rewritten(project.id, name))
     return found.rewrites()
 
@@ -81,9 +82,9 @@ def add_markers(workspace: Workspace, projects: tuple[Project, ...], *, execute:
     """Put marker pairs into READMEs that have none. Raises LockNotAcquired."""
     found = _Found()
     with _files_locked(workspace, execute=execute):
-        for project, path, name in _readmes(projects):
+        for project, name in _readmes(projects):
             with found.problem_at(name):
-                if add_marker_pair(path, execute=execute):
+                if add_marker_pair(real_path(project.root, name), execute=execute):
                     found.changed.append(Rewritten(project.id, name))
     return found.rewrites()
 
@@ -106,10 +107,10 @@ class _Found:
         return Rewrites(tuple(self.changed), tuple(self.problems))
 
 
-def _readmes(projects: tuple[Project, ...]) -> Iterator[tuple[Project, Path, str]]:
+def _readmes(projects: tuple[Project, ...]) -> Iterator[tuple[Project, str]]:
     for project in projects:
         if project.readme:
-            yield project, project.root / project.readme, project.readme
+            yield project, project.readme
 
 
 @contextmanager

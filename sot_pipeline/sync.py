@@ -27,6 +27,7 @@ from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.outcome import Mode, ProjectOutcome, ReadmeOutcome, RowsOutcome, SyncReport, VectorsOutcome
 from sot_pipeline.plan import Counts, Plan, Problem, Record, RecordKey, Severity
 from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
+from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.session import LOCK_WAIT_SECONDS, Session, open_session
@@ -274,11 +275,11 @@ def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> Re
     database, project_id = session.database, parsed.project.id
     if database:
         parsed = quarantine_lost(parsed, database.counts(project_id).keys())
-    path = parsed.project.root / name
     summary = summarize(parsed.ledgers)
     if parsed.quarantined:
         return ReadmeOutcome(changed=False, summary=summary)
     try:
+        path = real_path(parsed.project.root, name)
         changed = update_readme(path, summary) if execute else read_summary(path) != summary
     except (ReadmeMarkersError, FileChangedMeanwhile, FileUnusable) as error:
         return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(name, error),))

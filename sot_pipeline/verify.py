@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sot_pipeline.errors import ReadmeMarkersError
+from sot_pipeline.errors import FileUnusable, ReadmeMarkersError
 from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost
 from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.outcome import Disagreement, Mode, ProjectAgreement
 from sot_pipeline.plan import Counts, RecordKey, diff
+from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session, open_session
 from sot_pipeline.sync import points_of_project
@@ -103,8 +104,9 @@ def _readme_stale(parsed: ParsedProject) -> bool | None:
     if parsed.project.readme is None or parsed.quarantined:
         return None
     try:
-        return read_summary(parsed.project.root / parsed.project.readme) != summarize(parsed.ledgers)
-    except ReadmeMarkersError:
+        readme = real_path(parsed.project.root, parsed.project.readme)
+        return read_summary(readme) != summarize(parsed.ledgers)
+    except (FileUnusable, ReadmeMarkersError):
         return True
 
 

@@ -19,10 +19,19 @@ _SMALL = 1024 * 1024
 
 
 def real_path(root: Path, relative: str) -> Path:
-    """The file `relative` leads to, links followed, as things are now.
+    """The file `relative` leads to, links followed, as things are now. Ask just before it is used.
 
-    Raises FileUnusable where that is outside `root`, OSError where there is none.
+    Raises FileUnusable where there is none or it is outside `root`.
     """
+    try:
+        return _real(root, relative)
+    except OSError as error:
+        raise FileUnusable(
+            f"{root / relative}: cannot be read ({error.strerror}).", remedy="Create it, or mend its permissions."
+        ) from None
+
+
+def _real(root: Path, relative: str) -> Path:
     path = root / relative
     real = Path(os.path.realpath(path, strict=True))
     if not real.is_relative_to(os.path.realpath(root)):
@@ -37,7 +46,7 @@ def read_inside(root: Path, relative: str, limit: int) -> bytes:
     is put there after the check is refused. Raises FileUnusable for a file outside `root` or one
     that is no regular file, OSError where it cannot be opened.
     """
-    parts = real_path(root, relative).relative_to(os.path.realpath(root)).parts
+    parts = _real(root, relative).relative_to(os.path.realpath(root)).parts
     if not parts:
         raise FileUnusable(f"{root}: is no regular file.", remedy="Name a file.")
     descriptor = _open_below(os.path.realpath(root), parts)
