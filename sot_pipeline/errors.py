@@ -22,6 +22,8 @@ class SotError(Exception):
     """What `sot` says when it cannot go on: a message, a remedy and an exit code."""
 
     exit_code: ClassVar[int] = EXIT_PROBLEMS
+    # True where no later project of a run would fare better.
+    ends_run: ClassVar[bool] = False
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         self.message = message
@@ -56,12 +58,14 @@ class DatabaseUnavailable(SotError):
     """The database cannot be reached or refuses what it is asked (exit 2)."""
 
     exit_code = EXIT_USAGE
+    ends_run = True
 
 
 class DeadlineExceeded(SotError):
     """`--max-seconds` passed. What was committed stays; the next run goes on from there."""
 
     exit_code = EXIT_DEADLINE
+    ends_run = True
 
 
 class RequirementMissing(SotError):
@@ -94,6 +98,18 @@ class EmbeddingFailed(RequirementMissing):
 
 class LockNotAcquired(SotError):
     """Another writer holds the lock (exit 5)."""
+
+    exit_code = EXIT_LOCKED
+
+
+class LeaseLost(LockNotAcquired):
+    """Our lease ended before our work did: what comes later must not be written."""
+
+    ends_run = True
+
+
+class LockNotBroken(SotError):
+    """A lock that somebody may still hold was not broken."""
 
     exit_code = EXIT_LOCKED
 

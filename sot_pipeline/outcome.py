@@ -19,6 +19,11 @@ class Mode(StrEnum):
     FULL = "full"
 
     @property
+    def database(self) -> bool:
+        """True where the mode opens the database: for rows, cache, activity or leases."""
+        return self is not Mode.DOCS_ONLY
+
+    @property
     def rows(self) -> bool:
         """True where the mode covers the database."""
         return self in {Mode.DB_ONLY, Mode.FULL}

@@ -15,11 +15,11 @@ from sot_pipeline.errors import SotError
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.refresh import refreshed
 from sot_pipeline.ledgers.summary import summarize
+from sot_pipeline.locking import LOCK_WAIT_SECONDS, lock_folder
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.files import replace_file
 from sot_pipeline.runtime.locks import MultiLock
-from sot_pipeline.session import LOCK_WAIT_SECONDS, lock_folder
 from sot_pipeline.targets.readme import add_marker_pair, read_summary, update_readme
 from sot_pipeline.workspace import Project, Workspace
 
@@ -115,7 +115,7 @@ def _readmes(projects: tuple[Project, ...]) -> Iterator[tuple[Project, str]]:
 
 @contextmanager
 def _files_locked(workspace: Workspace, *, execute: bool) -> Iterator[None]:
-    """The lock of the files; looking needs none."""
+    """The lock of the files, which needs no database; looking needs none."""
     if not execute:
         yield
         return

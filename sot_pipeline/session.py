@@ -1,7 +1,8 @@
 """The targets of one run, opened and checked before anything is written.
 
 A session knows which targets a mode needs, finds out up front whether they can be used, and for
-a writing run holds the locks. What is done with the targets is `sync.py` and `verify.py`.
+a writing run holds the locks (`locking.py`). What is done with the targets is `sync.py` and
+`verify.py`.
 """
 
 from __future__ import annotations
@@ -9,22 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from sot_pipeline.embedding import open_embedder
 from sot_pipeline.embedding.embedder import Embedder
 from sot_pipeline.errors import DatabaseUnavailable, EmbeddingMismatch, RequirementMissing, VectorStoreUnavailable
+from sot_pipeline.locking import LOCK_WAIT_SECONDS, READ_LOCKS, WRITE_LOCKS, locked
 from sot_pipeline.outcome import Mode
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.runtime.locks import MultiLock
+from sot_pipeline.runtime.held import HeldLeases
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.vectors import open_store
 from sot_pipeline.targets.vectors.store import VectorStore
 from sot_pipeline.workspace import Project, Workspace
-
-WRITE_LOCKS = ("archive", "docs")
-LOCK_WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,7 @@ class Session:
     """Open targets. A target outside the mode, or not configured, is None.
 
     `notes` are things a person should know that are no errors, such as a cache that is missing.
+    `held` are the leases of a session that writes and has a database.
     """
 
     workspace: Workspace
@@ -41,6 +40,13 @@ class Session:
     embedder: Embedder | None
     notes: tuple[str, ...] = ()
     progress: Progress = silent
+    held: HeldLeases | None = None
+
+    def check(self, phase: str) -> None:
+        """Raises DeadlineExceeded or LeaseLost where `phase`, say "before the points", must not begin."""
+        self.deadline.check(phase)
+        if self.held:
+            self.held.report(phase)
 
     def require_database(self) -> Database:
         """The database. Raises RequirementMissing where the session was opened without."""
@@ -55,11 +61,6 @@ class Session:
         return self.store, self.embedder
 
 
-def lock_folder(workspace: Workspace) -> Path:
-    """Where the lock files of a workspace are."""
-    return workspace.folder / ".sot" / "locks"
-
-
 @contextmanager
 def open_session(
     workspace: Workspace,
@@ -71,39 +72,53 @@ def open_session(
     rebuild: bool = False,
     embeds: bool = True,
     lock_wait: float = LOCK_WAIT_SECONDS,
+    lock_reads: bool = False,
     progress: Progress = silent,
 ) -> Iterator[Session]:
-    """Open what `mode` needs; with `execute` under the locks.
+    """Open what `mode` needs; with `execute` under the locks, with `lock_reads` under that of readers.
 
     Raises DatabaseUnavailable, RequirementMissing, LockNotAcquired or DeadlineExceeded before the
     first write. With `rebuild` a collection of another model is no mismatch: it gets replaced.
     Without `embeds` (a verification) the embedder only says how entries are cut, so it needs no key.
     """
     notes: list[str] = []
+    names = WRITE_LOCKS if execute else READ_LOCKS if lock_reads else ()
     with ExitStack() as stack:
-        if execute:
-            wait = min(lock_wait, deadline.remaining())
-            stack.enter_context(MultiLock(lock_folder(workspace), WRITE_LOCKS, wait_seconds=wait))
-        database = _open_database(workspace, mode, deadline, notes, stack)
+        database = _open_database(workspace, mode, deadline, notes, stack) if mode.database or lock_reads else None
         store, embedder = _open_vectors(workspace, deadline, embeds) if mode.vectors else (None, None)
+        held = None
+        if names:
+            held = stack.enter_context(locked(workspace, names, database, deadline, wait_seconds=lock_wait))
         if store and embedder and not rebuild:
             for project in projects:
                 check_model(store, embedder, project, deadline)
-        yield Session(workspace, deadline, database, store, embedder, tuple(notes), progress)
+        watched = _watched(progress, held) if held else progress
+        yield Session(workspace, deadline, database, store, embedder, tuple(notes), watched, held)
+
+
+def _watched(progress: Progress, held: HeldLeases) -> Progress:
+    """`progress` that also keeps the heartbeats going, and raises LeaseLost where they were in vain."""
+
+    def report(phase: str, done: int, total: int) -> None:
+        held.report(f"{phase} {done}/{total}")
+        progress(phase, done, total)
+
+    return report
 
 
 def _open_database(
     workspace: Workspace, mode: Mode, deadline: Deadline, notes: list[str], stack: ExitStack
 ) -> Database | None:
-    if mode is Mode.DOCS_ONLY:
-        return None
     database = stack.enter_context(Database(workspace.database_url))
     try:
         database.check(deadline)
     except DatabaseUnavailable as error:
         if mode is not Mode.QDRANT_ONLY:
             raise
-        notes.append(f"No embedding cache, every text is embedded anew: {error.message}")
+        notes.append(
+            "No embedding cache, every text is embedded anew, and lock files alone keep other writers away: "
+            f"{error.message}"
+        )
         return None
     return database
 

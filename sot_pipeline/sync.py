@@ -14,23 +14,17 @@ from dataclasses import dataclass, field, replace
 
 from sot_pipeline.embedding.cache import EmbeddedTexts, embed_texts, text_hash
 from sot_pipeline.embedding.embedder import Embedder
-from sot_pipeline.errors import (
-    DatabaseUnavailable,
-    DeadlineExceeded,
-    FileChangedMeanwhile,
-    FileUnusable,
-    ReadmeMarkersError,
-    SotError,
-)
+from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable, ReadmeMarkersError, SotError
 from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
 from sot_pipeline.ledgers.summary import summarize
+from sot_pipeline.locking import LOCK_WAIT_SECONDS
 from sot_pipeline.outcome import Mode, ProjectOutcome, ReadmeOutcome, RowsOutcome, SyncReport, VectorsOutcome
 from sot_pipeline.plan import Counts, Plan, Problem, Record, RecordKey, Severity
 from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
 from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.progress import Progress, silent
-from sot_pipeline.session import LOCK_WAIT_SECONDS, Session, open_session
+from sot_pipeline.session import Session, open_session
 from sot_pipeline.targets.database import Activity, LedgerFile
 from sot_pipeline.targets.readme import read_summary, update_readme
 from sot_pipeline.targets.vectors.points import points_of, record_of_point
@@ -56,7 +50,7 @@ def sync_rows(
     database = session.require_database()
     project_id = parsed.project.id
     started = time.perf_counter()
-    session.deadline.check(f"before the rows of {project_id}")
+    session.check(f"before the rows of {project_id}")
     deep = database.disagreed(project_id, "database")
     if not execute:
         found = _plan_rows(parsed, database.fingerprints(project_id, deep=deep), allow_mass_delete)
@@ -127,7 +121,7 @@ def sync_vectors(
     _, embedder = session.require_vectors()
     project_id = parsed.project.id
     started = time.perf_counter()
-    session.deadline.check(f"before the points of {project_id}")
+    session.check(f"before the points of {project_id}")
     present = _points_present(session, project_id)
 
     def entry_of(key: str) -> RecordKey:
@@ -278,6 +272,7 @@ def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> Re
     summary = summarize(parsed.ledgers)
     if parsed.quarantined:
         return ReadmeOutcome(changed=False, summary=summary)
+    session.check(f"before the README of {project_id}")
     try:
         path = real_path(parsed.project.root, name)
         changed = update_readme(path, summary) if execute else read_summary(path) != summary
@@ -365,13 +360,14 @@ def sync_projects(
     rebuild: bool = False,
     allow_mass_delete: bool = False,
     lock_wait: float = LOCK_WAIT_SECONDS,
+    lock_reads: bool = False,
     progress: Progress = silent,
 ) -> SyncReport:
     """Run `mode` over `projects`: what the command line calls.
 
     Never raises SotError: what stopped the run is in the report, beside what was done before. A
-    problem of one project does not keep the next from being synced; a passed deadline or a lost
-    database does.
+    problem of one project does not keep the next from being synced; a passed deadline, a lost
+    database or a lost lease does.
     """
     outcomes: list[ProjectOutcome] = []
     first: SotError | None = None
@@ -385,6 +381,7 @@ def sync_projects(
             deadline=deadline,
             rebuild=rebuild,
             lock_wait=lock_wait,
+            lock_reads=lock_reads,
             progress=progress,
         ) as session:
             notes = session.notes
@@ -394,7 +391,7 @@ def sync_projects(
                 )
                 outcomes.append(outcome)
                 first = first or error
-                if isinstance(error, DeadlineExceeded | DatabaseUnavailable):
+                if error and error.ends_run:
                     break
     except SotError as error:
         first = first or error

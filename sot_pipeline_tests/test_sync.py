@@ -15,11 +15,11 @@ from sot_pipeline.errors import (
     LockNotAcquired,
     VectorStoreUnavailable,
 )
+from sot_pipeline.locking import lock_folder
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.locks import MultiLock
-from sot_pipeline.session import lock_folder
 from sot_pipeline.sync import sync_projects
 from sot_pipeline_tests.workspaces import BUILDS, SECONDS, Kiln, make_kiln, many_builds
 

@@ -44,6 +44,9 @@ AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Apply plans that delete over 20 % of a file's entries.")
 ]
 LockWait = Annotated[float, typer.Option("--lock-wait", min=0.0, help="Seconds to wait for another writer.")]
+LockReads = Annotated[
+    bool, typer.Option("--lock-reads", help="Keep writers out while --docs-only reads; needs the database.")
+]
 
 CHANGES_SHOWN = 40
 _MARKS = {"insert": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
@@ -62,6 +65,7 @@ def sync(
     qdrant_host: QdrantOption = None,
     max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
     lock_wait: LockWait = 30.0,
+    lock_reads: LockReads = False,
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -88,6 +92,7 @@ def sync(
             rebuild=rebuild,
             allow_mass_delete=allow_mass_delete,
             lock_wait=lock_wait,
+            lock_reads=lock_reads,
             progress=progress,
         )
     _answer(report, as_json=json)

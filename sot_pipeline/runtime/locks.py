@@ -1,4 +1,4 @@
-"""Locks between writers: one lock file a subsystem, held by the operating system.
+"""Lock files between writers: one a subsystem, held by the operating system. For files; rows have leases.
 
 A holder that dies frees its locks. Beside each lock file stands who holds it, for people only:
 who may go on is decided by the lock alone.
@@ -10,26 +10,20 @@ import contextlib
 import json
 import os
 import socket
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
 from sot_pipeline.errors import LockNotAcquired
+from sot_pipeline.runtime.order import note_released, note_taken, require_canonical, require_later
+from sot_pipeline.runtime.process import command_words
 
-# Whoever needs several takes them in this order, so that no two can wait for each other.
-CANONICAL_ORDER = ("queue", "runs", "archive", "docs")
 _POLL_SECONDS = 0.05
-
-# Lock file → thread that holds it in this process, to notice what would otherwise wait for itself.
-_held: dict[Path, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +47,7 @@ class MultiLock:
 
         Raises ValueError for names out of order, unknown or repeated.
         """
-        if list(names) != [name for name in CANONICAL_ORDER if name in names]:
-            raise ValueError(f"Locks {tuple(names)} are not in the canonical order {CANONICAL_ORDER}.")
+        require_canonical(names)
         self._folder = folder.absolute()
         self._names = tuple(names)
         self._wait_seconds = max(0.0, wait_seconds)
@@ -62,7 +55,7 @@ class MultiLock:
 
     def __enter__(self) -> MultiLock:
         """Raises LockNotAcquired (nothing is held then) and, for a wrong order, RuntimeError."""
-        self._require_order()
+        require_later(str(self._folder), self._names)
         end = time.monotonic() + self._wait_seconds
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -84,13 +77,6 @@ class MultiLock:
     ) -> None:
         self._release()
 
-    def _require_order(self) -> None:
-        """A thread that holds a lock may only take later ones; the same one again would never come."""
-        me = threading.get_ident()
-        mine = [name for name in CANONICAL_ORDER if _held.get(self._path(name)) == me]
-        if mine and self._names and CANONICAL_ORDER.index(self._names[0]) <= CANONICAL_ORDER.index(mine[-1]):
-            raise RuntimeError(f"Lock '{self._names[0]}' asked for while holding '{mine[-1]}' of the same folder.")
-
     def _acquire(self, name: str, seconds: float) -> None:
         path = self._path(name)
         # thread_local=False: whoever ends the block may release, whatever thread that is.
@@ -104,7 +90,7 @@ class MultiLock:
                 remedy="Wait until it is done or stop it, then run the same command again (--lock-wait SECONDS).",
             ) from None
         self._locks.append((path, lock))
-        _held[path] = threading.get_ident()
+        note_taken(str(self._folder), name)
         _holder_file(self._folder, name).write_text(json.dumps(asdict(_me())), encoding="utf-8")
 
     def _release(self) -> None:
@@ -112,7 +98,7 @@ class MultiLock:
             path, lock = self._locks.pop()
             with contextlib.suppress(OSError):  # only a courtesy to readers
                 _holder_file(self._folder, path.stem).unlink()
-            _held.pop(path, None)
+            note_released(str(self._folder), path.stem)
             lock.release()
 
     def _path(self, name: str) -> Path:
@@ -136,7 +122,4 @@ def _holder_file(folder: Path, name: str) -> Path:
 
 
 def _me() -> Holder:
-    # Options are left out: the value of one may be a password.
-    words = takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
-    command = " ".join([Path(sys.argv[0]).name, *words])
-    return Holder(os.getpid(), socket.gethostname(), command, datetime.now(UTC).isoformat(timespec="seconds"))
+    return Holder(os.getpid(), socket.gethostname(), command_words(), datetime.now(UTC).isoformat(timespec="seconds"))

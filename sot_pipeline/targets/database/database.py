@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sot_pipeline.errors import DatabaseUnavailable
-from sot_pipeline.plan import Plan, Record, RecordKey, diff
+from sot_pipeline.errors import DatabaseUnavailable, LockNotBroken
+from sot_pipeline.plan import Counts, Plan, Record, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database import activity, embedding_cache, full_text, rows, sources
+from sot_pipeline.runtime.held import HeldLeases
+from sot_pipeline.runtime.leases import Claim, Grant, Lock, why_not_break
+from sot_pipeline.targets.database import activity, embedding_cache, full_text, leases, rows, sources
 from sot_pipeline.targets.database.engine import Engine
 from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, Source, StoredEntry, TextMatch
 from sot_pipeline.targets.database.schema import HEAD, require_known
@@ -24,6 +26,9 @@ from sot_pipeline.targets.database.writing import Writing
 from sot_pipeline.workspace import redact
 
 T = TypeVar("T")
+
+# What `sync_activity` names where something concerns the whole database.
+EVERY_PROJECT = "*"
 
 
 def _utc_now() -> datetime:
@@ -44,6 +49,7 @@ class Database:
         self._engine = _engine_of(url)
         self._deadline = Deadline.never()
         self._current = False
+        self._held: HeldLeases | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -213,11 +219,95 @@ class Database:
         with self._write(deadline) as now:
             activity.record_readme(self._engine, project_id, summary, now)
 
+    # Leases: what `runtime.leases.LeaseTable` asks for, and breaking them by hand
+
+    @property
+    def place(self) -> str:
+        """The URL without its password."""
+        return redact(self._url)
+
+    @contextmanager
+    def fenced(self, held: HeldLeases) -> Iterator[None]:
+        """During the block every write shows these leases and raises LeaseLost, unwritten, where one is lost."""
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+
+    def acquire_leases(
+        self, names: Sequence[str], claim: Claim, *, dead: Collection[Grant], ttl: float, deadline: Deadline
+    ) -> tuple[Grant, ...] | None:
+        """See `LeaseTable.acquire_leases`; upgrades the schema first."""
+        try:
+            with self._write(deadline):
+                grants = leases.acquire(self._engine, names, claim, dead, ttl)
+                if grants is None:
+                    raise _NotFreeError
+        except _NotFreeError:
+            return None
+        return grants
+
+    def renew_leases(self, grants: Sequence[Grant], *, ttl: float, progress: str, deadline: Deadline) -> bool:
+        """See `LeaseTable.renew_leases`."""
+        with self._write(deadline):
+            return leases.renew(self._engine, grants, ttl, progress)
+
+    def release_leases(self, grants: Sequence[Grant], deadline: Deadline) -> None:
+        """See `LeaseTable.release_leases`."""
+        with self._write(deadline):
+            leases.release(self._engine, grants)
+
+    def locks(self, deadline: Deadline) -> tuple[Lock, ...]:
+        """See `LeaseTable.locks`; none where the schema is older than the table."""
+        found = HEAD if self._current else self._engine.revision(deadline)
+        if found is None or found < leases.SINCE_REVISION:
+            return ()
+        return self._read(leases.locks, (), deadline)
+
+    def break_lock(
+        self, name: str, *, owner: str, fence: int, grace: float, force: bool, by: str, deadline: Deadline
+    ) -> Lock:
+        """Free a lock that still has this owner and fence; the answer is the row as it was.
+
+        Raises LockNotBroken where it has others, or where its lease is not over for `grace` seconds
+        and its holder not proven dead; `force` breaks it then too. Who did it (`by`) is noted in
+        `sync_activity`.
+        """
+        with self._write(deadline) as now:
+            found = leases.locks(self._engine, name, hold_rows=True)
+            lock = found[0] if found else leases.never_taken(name)
+            refusal = why_not_break(lock, owner=owner, fence=fence, grace=grace, force=force)
+            if refusal:
+                raise LockNotBroken(
+                    f"Lock '{name}' in {self.place} was not broken: {refusal}.",
+                    remedy="'sot locks status' shows owner and fence; --force breaks a lock that may still be in use.",
+                )
+            leases.free(self._engine, name)
+            activity.record(self._engine, EVERY_PROJECT, _broken(lock, by, force=force), now)
+        return lock
+
     @contextmanager
     def _write(self, deadline: Deadline) -> Iterator[str]:
         self.upgrade(deadline)
-        with self._engine.transaction(deadline, write=True):
+        fenced = self._fenced(self._held, deadline) if self._held else self._engine.transaction(deadline, write=True)
+        with fenced:
             yield self._now().isoformat(sep=" ")
+
+    @contextmanager
+    def _fenced(self, held: HeldLeases, deadline: Deadline) -> Iterator[None]:
+        """A write transaction in which nobody else can take `held`, refused where somebody did."""
+        with held.transaction():
+            with self._engine.transaction(deadline, write=True):
+                if not leases.hold(self._engine, held.grants):
+                    raise held.lose(leases.why_lost(self._engine, held.grants))
+                yield
+                renewed_at = held.now()
+                is_due = held.is_due()
+                if is_due:
+                    leases.renew(self._engine, held.grants, held.times.ttl, held.progress, held=True)
+            if is_due:
+                held.renewed(renewed_at)
 
     def _read(
         self,
@@ -241,6 +331,15 @@ class Database:
             self._current = True
         with self._engine.transaction(deadline, write=write):
             return question(self._engine)
+
+
+class _NotFreeError(Exception):
+    """Ends a transaction that took some leases but not all."""
+
+
+def _broken(lock: Lock, by: str, *, force: bool) -> Activity:
+    message = f"Lock '{lock.name}' of {lock.describe_holder()}, fence {lock.fence}, was broken by {by}."
+    return Activity("locks", 0, "forced" if force else "broken", message, Counts(), 0.0)
 
 
 def _engine_of(url: str) -> Engine:

@@ -103,6 +103,16 @@ class Engine(Protocol):
     """A connection to one database, opened when it is first needed."""
 
     @property
+    def clock(self) -> str:
+        """SQL for the database's time in seconds since 1970, as it is when the statement reads it."""
+        ...
+
+    @property
+    def row_lock(self) -> str:
+        """What a SELECT in a write transaction ends with to keep others from its rows."""
+        ...
+
+    @property
     def full_text(self) -> FullText:
         """The full-text table of this database."""
         ...

@@ -70,7 +70,8 @@ class Activity:
     """How one step on one target of one project ended.
 
     `sync_type` is "database", "vectors", "readme" or "verify"; `status` is "success", "problems"
-    or, of a verification only, "disagree".
+    or, of a verification only, "disagree". A lock broken by hand is noted as "locks", with the
+    status "broken" or "forced".
     """
 
     sync_type: str

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Double,
     Float,
     Index,
     Integer,
@@ -92,4 +93,23 @@ embedding_cache = Table(
     Column("dimension", Integer, nullable=False),
     Column("vector", LargeBinary, nullable=False),  # float32, little-endian
     Column("created_at", DateTime, nullable=False),
+)
+
+# A free lock has no owner; its row stays, because the fence may only grow. Times are seconds since
+# 1970 by the database's clock. boot_id, pid and process_start say which process on `host` it is.
+sot_locks = Table(
+    "sot_locks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("owner", Text),
+    Column("host", Text),
+    Column("boot_id", Text),
+    Column("pid", BigInteger),
+    Column("process_start", BigInteger),
+    Column("command", Text),
+    Column("acquired_at", Double),
+    Column("heartbeat_at", Double),
+    Column("expires_at", Double),
+    Column("progress", Text),
 )

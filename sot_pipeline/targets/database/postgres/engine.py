@@ -27,6 +27,8 @@ from sot_pipeline.workspace import redact
 
 OLDEST_SERVER = 14
 _CONNECT_SECONDS = 10.0
+# The longest a writer thinks between two statements (planning a huge project), with a lot to spare.
+_IDLE_MILLISECONDS = 300_000
 _LONGEST_TIMEOUT = 2**31 - 1  # milliseconds, as the server counts
 
 _STAGE = """
@@ -64,6 +66,8 @@ class PostgresEngine:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.clock = "extract(epoch FROM clock_timestamp())::double precision"
+        self.row_lock = " FOR UPDATE"
         self.full_text = PostgresFullText(self)
         self._connection: BoundedConnection | None = None
 
@@ -245,7 +249,9 @@ def _placed(sql: str) -> str:
 
 def _begin(deadline: Deadline, *, write: bool) -> str:
     mode = "READ WRITE" if write else "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    return f"BEGIN {mode}; {_timeouts('LOCAL', deadline)}"
+    # A writer that was stopped in the middle holds its rows, and its leases, until the server ends it.
+    idle = f"; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MILLISECONDS}" if write else ""
+    return f"BEGIN {mode}; {_timeouts('LOCAL', deadline)}{idle}"
 
 
 def _timeouts(scope: str, deadline: Deadline) -> str:

@@ -52,6 +52,8 @@ class SqliteEngine:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.clock = "((julianday('now') - 2440587.5) * 86400.0)"
+        self.row_lock = ""  # a write transaction has the whole file
         self.full_text = SqliteFullText(self)
         self._connection: sqlite3.Connection | None = None
 

@@ -1,0 +1,117 @@
+"""Takes leases, all or none under one deadline, and gives them back.
+
+Waiting reads only. A holder that is proven dead is not waited for; one elsewhere is, until its
+lease is over.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from sot_pipeline.errors import DeadlineExceeded, LockNotAcquired, SotError
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.held import HeldLeases, steady_clock
+from sot_pipeline.runtime.leases import TIMES, Claim, Connect, Grant, LeaseTable, LeaseTimes, Lock
+from sot_pipeline.runtime.order import note_released, note_taken, require_canonical, require_later
+from sot_pipeline.runtime.process import command_words, this_process
+
+# Pauses between two looks at a held lease grow from the first to the second.
+_SHORTEST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.1
+# What one try, or giving back, may take where the database is busy with somebody else.
+_TRY_SECONDS = 5.0
+
+
+@contextmanager
+def leased(
+    table: LeaseTable, connect: Connect, names: Sequence[str], *, wait_seconds: float, times: LeaseTimes = TIMES
+) -> Iterator[HeldLeases]:
+    """All of some leases during the block, or LockNotAcquired after `wait_seconds`.
+
+    `connect` opens the connection of the heartbeat. Names that are not in canonical order are a
+    ValueError, those that come before one this thread holds a RuntimeError.
+    """
+    require_canonical(names)
+    require_later(table.place, names)
+    held = _acquire(table, connect, names, wait_seconds, times)
+    for name in names:
+        note_taken(table.place, name)
+    held.start()
+    try:
+        yield held
+    finally:
+        held.stop()
+        for name in reversed(names):
+            note_released(table.place, name)
+        # What cannot be given back runs out, or is taken over from the dead.
+        with suppress(SotError):
+            table.release_leases(held.grants, Deadline(_TRY_SECONDS))
+
+
+def _acquire(
+    table: LeaseTable, connect: Connect, names: Sequence[str], wait_seconds: float, times: LeaseTimes
+) -> HeldLeases:
+    claim = _claim()
+    end = time.monotonic() + wait_seconds
+    dead: tuple[Grant, ...] = ()
+    while True:
+        since = steady_clock()
+        grants = _try(table, names, claim, dead, times)
+        if grants:
+            return HeldLeases(grants, connect, times, since=since)
+        dead = _wait_until_free(table, names, end, wait_seconds, tried=dead)
+
+
+def _claim() -> Claim:
+    process = this_process()
+    return Claim(f"{process.host}:{process.pid}:{os.urandom(8).hex()}", process, command_words())
+
+
+def _try(
+    table: LeaseTable, names: Sequence[str], claim: Claim, dead: Sequence[Grant], times: LeaseTimes
+) -> tuple[Grant, ...] | None:
+    try:
+        return table.acquire_leases(names, claim, dead=dead, ttl=times.ttl, deadline=Deadline(_TRY_SECONDS))
+    except (LockNotAcquired, DeadlineExceeded):
+        return None  # a transaction of the holder, or of anybody else, is in the way
+
+
+def _wait_until_free(
+    table: LeaseTable, names: Sequence[str], end: float, waited: float, *, tried: tuple[Grant, ...]
+) -> tuple[Grant, ...]:
+    """The leases among `names` whose holders are dead, as soon as no other is in the way.
+
+    The dead are not waited for, so they are worth a try that is not among the `tried` even when
+    the time is over.
+    """
+    pause = _SHORTEST_PAUSE
+    while True:
+        locks = [lock for lock in table.locks(Deadline(_TRY_SECONDS)) if lock.name in names]
+        dead = tuple(lock.grant for lock in locks if lock.is_taken and lock.holder_is_dead)
+        blocking = [lock for lock in locks if lock.is_taken and lock.grant not in dead]
+        left = end - time.monotonic()
+        if not blocking and (left > 0 or set(dead) - set(tried)):
+            return dead
+        if left <= 0:
+            raise _not_acquired(table, blocking or locks, waited)
+        # No two waiters should look in step.
+        time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _not_acquired(table: LeaseTable, locks: Sequence[Lock], waited: float) -> LockNotAcquired:
+    if not locks:
+        return LockNotAcquired(
+            f"The leases in {table.place} could not be taken; waited {waited:g} s.",
+            remedy="Another process is writing to the database; wait for it to end, then run again.",
+        )
+    lock = locks[0]
+    return LockNotAcquired(
+        f"Lock '{lock.name}' in {table.place} is held by {lock.describe_holder()}; waited {waited:g} s.",
+        remedy="Wait until it is done or stop it, then run the same command again (--lock-wait SECONDS). "
+        f"If it is gone for good: {lock.break_command()}",
+    )
