@@ -53,7 +53,7 @@ def _request(project_id: str, before: ProjectState | None, after: ProjectState) 
     return dg.RunRequest(
         run_key=f"{project_id}:{after.hash}:{after.generation}",
         partition_key=project_id,
-        tags={"sot/project": project_id, "sot/changed_paths": ", ".join([*paths[:PATHS_IN_TAG], *more])},
+        tags={"sot/changed_paths": ", ".join([*paths[:PATHS_IN_TAG], *more])},
     )
 
 
