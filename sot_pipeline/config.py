@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -18,6 +19,10 @@ from sot_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+# A workspace of a thousand projects takes a quarter of it.
+MAX_BYTES = 1024 * 1024
+MAX_DOTS = 1_000
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 FileType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -126,7 +131,8 @@ class ConfigFile(_Section):
 def read_config(path: Path) -> ConfigFile:
     """`sot.toml` at `path`, validated. Raises ConfigError naming file, line and remedy."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _bytes_of(path).decode("utf-8-sig")
+        _require_short_keys(path, text)
         data = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(
@@ -144,6 +150,26 @@ def read_config(path: Path) -> ConfigFile:
         return ConfigFile.model_validate(data)
     except ValidationError as error:
         raise ConfigError(_explain(path, text, error), remedy=_remedy(error)) from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The file's bytes. A pipe would be waited for, and a device never ends."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: is no regular file.", remedy="Name a file: --config PATH.")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KiB.", remedy="Is this the right file?")
+    return data
+
+
+def _require_short_keys(path: Path, text: str) -> None:
+    """A key a.b.c… of a megabyte would be read in the square of its length."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MAX_DOTS:
+            raise ConfigError(
+                f"{path}:{number}: a line with more than {MAX_DOTS} dots.", remedy="Break the list into lines."
+            )
 
 
 def _worst(error: ValidationError) -> ErrorDetails:
@@ -193,8 +219,16 @@ def _model_in(annotation: object) -> type[BaseModel]:
     raise TypeError(f"no section in {annotation!r}")
 
 
-_HEADER = re.compile(r"\s*(?P<open>\[\[?)(?P<names>[^\[\]]+)\]")
-_KEY = re.compile(r"\s*(?P<names>[^=#\[\]{}]+?)\s*=")
+_HEADER = re.compile(r"(?P<open>\[\[?)(?P<names>[^\[\]]+)\]")
+_KEY = re.compile(r"(?P<names>[^=#\[\]{}]+)=")
+
+
+@dataclass(slots=True)
+class _Table:
+    """A table and those below it; of an array of tables, `index` counts them."""
+
+    index: int | None = None
+    below: dict[str, _Table] = field(default_factory=dict)
 
 
 def _line_of(text: str, where: tuple[int | str, ...]) -> int:
@@ -204,10 +238,11 @@ def _line_of(text: str, where: tuple[int | str, ...]) -> int:
     """
     best, depth = 1, 0
     section: tuple[int | str, ...] = ()
-    counts: dict[tuple[str, ...], int] = {}  # array of tables → index of its current table
-    for number, line in enumerate(text.split("\n"), start=1):
+    tables = _Table()
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.strip()
         if header := _HEADER.match(line):
-            place = section = _section_of(_names(header), header["open"] == "[[", counts)
+            place = section = _section_of(_names(header), header["open"] == "[[", tables)
         elif key := _KEY.match(line):
             place = (*section, *_names(key))
         else:
@@ -221,15 +256,16 @@ def _names(found: re.Match[str]) -> tuple[str, ...]:
     return tuple(name.strip().strip("\"'") for name in found["names"].split("."))
 
 
-def _section_of(names: tuple[str, ...], is_array: bool, counts: dict[tuple[str, ...], int]) -> tuple[int | str, ...]:
+def _section_of(names: tuple[str, ...], is_array: bool, tables: _Table) -> tuple[int | str, ...]:
     """Where a header leads: its names, each array of tables followed by the index of its table."""
-    if is_array:
-        counts[names] = counts.get(names, -1) + 1
-        for inner in [other for other in counts if other != names and other[: len(names)] == names]:
-            del counts[inner]
     place: list[int | str] = []
-    for end, name in enumerate(names, start=1):
+    table = tables
+    for name in names:
+        if table.index is not None:
+            place.append(table.index)
         place.append(name)
-        if names[:end] in counts:
-            place.append(counts[names[:end]])
-    return tuple(place)
+        table = table.below.setdefault(name, _Table())
+    if is_array:
+        table.index = 0 if table.index is None else table.index + 1
+        table.below.clear()
+    return (*place, *(() if table.index is None else (table.index,)))

@@ -325,13 +325,12 @@ def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
             )
         declared.add(ledger.file_type)
         ledgers[ledger.file_type] = _ledger(path, section.id, ledger)
-    for spec in ledgers.values():
-        _contained(path, section.id, root, spec.path)
-    skills = section.skills.path if section.skills else None
-    docs = section.links.docs_root if section.links else None
-    for relative in (section.readme, skills, docs):
-        if relative:
-            _contained(path, section.id, root, relative)
+    for relative in (*(spec.path for spec in ledgers.values()), *_named_files(section)):
+        _contained(path, section.id, root, relative)
+    for pattern in _patterns(section):
+        # What a pattern finds is looked at when it is found; here it is only text.
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            raise _leads_out(path, section.id, root, pattern)
     return Project(
         id=section.id,
         root=root,
@@ -342,6 +341,19 @@ def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
         code=section.code,
         links=section.links,
     )
+
+
+def _named_files(section: ProjectSection) -> tuple[str, ...]:
+    """The files and folders that a project names beside its ledgers."""
+    links = (section.links.docs_root, *section.links.nav) if section.links else ()
+    named = (section.readme, section.skills.path if section.skills else None, *links)
+    return tuple(path for path in named if path)
+
+
+def _patterns(section: ProjectSection) -> tuple[str, ...]:
+    """The globs of a project, which are relative to its root."""
+    globs = (section.code, section.links)
+    return tuple(pattern for part in globs if part for pattern in (*part.include, *part.exclude))
 
 
 def _ledger(path: Path, project_id: str, section: LedgerSection) -> LedgerSpec:
@@ -361,10 +373,14 @@ def _contained(path: Path, project_id: str, root: Path, relative: str) -> None:
     """A file that configuration names must stay inside the project, symbolic links followed."""
     target = _resolved(root / relative, f"{path}: a file of project '{project_id}'")
     if not target.is_relative_to(root):
-        raise ConfigError(
-            f"{path}: '{relative}' of project '{project_id}' leads out of its root {root}.",
-            remedy="Name a file inside the project, or widen 'root'.",
-        )
+        raise _leads_out(path, project_id, root, relative)
+
+
+def _leads_out(path: Path, project_id: str, root: Path, named: str) -> ConfigError:
+    return ConfigError(
+        f"{path}: '{named}' of project '{project_id}' leads out of its root {root}.",
+        remedy="Name a file inside the project, or widen 'root'.",
+    )
 
 
 def _resolved(path: Path, what: str) -> Path:
