@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sot_pipeline.cli.output import finish, progress_bar, say, say_targets
+from sot_pipeline.cli.output import finish, progress_bar, say, say_targets, style
 
 ProjectId = Annotated[str | None, typer.Option("--project", metavar="ID", help="Its id; default: the folder's name.")]
 Root = Annotated[str, typer.Option("--root", metavar="DIR", help="The project's folder, relative to this one.")]
@@ -61,7 +61,7 @@ def demo(folder: Folder = Path("sot-demo")) -> None:
 
 def _say_next(folder: Path) -> None:
     say()
-    say(typer.style("Try next", bold=True) + f" (cd {folder} first)")
+    say(style("Try next", bold=True) + f" (cd {folder} first)")
     say(f'  sot search "{DEMO_QUESTION}"')
     say("  sot verify                   files, rows, points and README agree")
     say("  edit docs/BUILD_HISTORY.md, then: sot plan, sot sync --full --execute")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,21 +13,36 @@ import typer
 from sot_pipeline.errors import SotError
 from sot_pipeline.plan import Json, Problem, Severity
 from sot_pipeline.runtime.progress import Progress, silent
+from sot_pipeline.runtime.visible import visible
+
+# Stands for the escape character in styles of ours. No ledger holds a NUL byte, so none can style.
+_STYLED = re.compile(r"\0(\[[0-9;]*m)")
+
+
+def style(text: str, *, fg: str | None = None, bold: bool | None = None, dim: bool | None = None) -> str:
+    """`text` in a colour or weight, for `say` and `note`."""
+    return typer.style(visible(text), fg=fg, bold=bold, dim=dim).replace("\x1b", "\0")
+
+
+def _shown(text: str) -> str:
+    """`text` as a terminal may get it: our styles work, every other control character is written out."""
+    parts = _STYLED.split(text)
+    return "".join(f"\x1b{part}" if at % 2 else visible(part) for at, part in enumerate(parts))
 
 
 def say(text: str = "") -> None:
-    """A line of the answer, on stdout."""
-    typer.echo(text)
+    """A line of the answer, on stdout; what a terminal would obey is written out."""
+    typer.echo(_shown(text))
 
 
 def note(text: str) -> None:
-    """A line about the run, on stderr."""
-    typer.echo(text, err=True)
+    """A line about the run, on stderr, as `say` does."""
+    typer.echo(_shown(text), err=True)
 
 
 def say_json(document: Mapping[str, Json]) -> None:
     """The one JSON document of a command."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    say(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def finish(exit_code: int) -> None:
@@ -42,15 +58,15 @@ def error_document(error: SotError) -> dict[str, Json]:
 
 def explain(error: SotError) -> None:
     """An error for a person: what happened and, on the next line, what to do."""
-    note(typer.style("error: ", fg="red", bold=True) + error.message)
+    note(style("error: ", fg="red", bold=True) + error.message)
     if error.remedy:
-        note(typer.style("  try: ", fg="yellow") + error.remedy)
+        note(style("  try: ", fg="yellow") + error.remedy)
 
 
 def say_targets(targets: Mapping[str, str | None]) -> None:
     """The resolved targets, redacted, on stderr: what this run reads and writes."""
     for name, target in targets.items():
-        note(typer.style(f"{name:<10}", dim=True) + (target or "disabled"))
+        note(style(f"{name:<10}", dim=True) + (target or "disabled"))
 
 
 def say_problems(problems: Iterable[Problem]) -> None:
@@ -58,7 +74,7 @@ def say_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
         color = "red" if problem.severity is Severity.ERROR else "yellow"
         place = f"{problem.path}:{problem.line}" if problem.line else problem.path
-        say(f"  {typer.style(problem.severity, fg=color)} {place} [{problem.check}] {problem.message}")
+        say(f"  {style(problem.severity, fg=color)} {place} [{problem.check}] {problem.message}")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

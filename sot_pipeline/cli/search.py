@@ -20,7 +20,7 @@ from sot_pipeline.cli.options import (
     projects_of,
     workspace_of,
 )
-from sot_pipeline.cli.output import note, say, say_json, say_targets
+from sot_pipeline.cli.output import note, say, say_json, say_targets, style
 from sot_pipeline.errors import UsageError
 from sot_pipeline.plan import Severity
 from sot_pipeline.runtime.deadline import Deadline
@@ -69,7 +69,7 @@ def search(
     projects = projects_of(workspace, project)
     with open_search(workspace, projects, mode=mode, file_types=file_type or (), deadline=deadline) as searching:
         for line in searching.notes:
-            note(typer.style("note: ", fg="cyan") + line)
+            note(style("note: ", fg="cyan") + line)
         if refresh:
             _catch_up(workspace, searching)
         for answer in searching.answers(queries, limit=limit):
@@ -103,7 +103,7 @@ def _catch_up(workspace: Workspace, searching: Searching) -> None:
     for problem in sync_lagging(workspace, searching):
         if problem.severity is Severity.ERROR:
             place = f"{problem.path}:{problem.line}" if problem.line else problem.path
-            note(f"{typer.style('error: ', fg='red')}{place} {problem.message}")
+            note(f"{style('error: ', fg='red')}{place} {problem.message}")
 
 
 def _say_answer(answer: SearchAnswer, workspace: Workspace, *, several: bool) -> None:
@@ -114,16 +114,16 @@ def _say_answer(answer: SearchAnswer, workspace: Workspace, *, several: bool) ->
         say_targets({name: target for name, target in workspace.targets.items() if name != "embedding"})
     if answer.behind:
         paths = ", ".join(f"{lag.project_id}:{lag.path}" if several else lag.path for lag in answer.behind)
-        note(typer.style("behind: ", fg="yellow") + f"{paths} moved on since the last sync.")
+        note(style("behind: ", fg="yellow") + f"{paths} moved on since the last sync.")
         mode = "--full" if workspace.qdrant else "--db-only"
-        note(typer.style("  try: ", fg="yellow") + f"sot sync {mode} --execute (or this search with --refresh)")
+        note(style("  try: ", fg="yellow") + f"sot sync {mode} --execute (or this search with --refresh)")
 
 
 def _say_hit(hit: SearchHit, *, several: bool) -> None:
     project = f"{hit.key.project_id}  " if several else ""
     place = f"{hit.path}:{hit.line}" if hit.line else hit.path
-    stale = "" if hit.fresh else typer.style("  stale", fg="yellow")
-    entry = typer.style(hit.key.entry_id, bold=True)
+    stale = "" if hit.fresh else style("  stale", fg="yellow")
+    entry = style(hit.key.entry_id, bold=True)
     say(f"{project}{entry}  {place}  {hit.score:.2f}  {hit.title}{stale}")
     if hit.snippet:
-        say(f"    {typer.style(hit.snippet, dim=True)}")
+        say(f"    {style(hit.snippet, dim=True)}")

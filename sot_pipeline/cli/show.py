@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sot_pipeline.cli.options import ConfigOption, JsonOption, ProjectsOption, projects_of, workspace_of
-from sot_pipeline.cli.output import say, say_json
+from sot_pipeline.cli.output import say, say_json, style
 
 if TYPE_CHECKING:
     from sot_pipeline.plan import Json
@@ -54,14 +54,14 @@ def _document(entry: ShownEntry) -> dict[str, Json]:
 
 def _say_entry(entry: ShownEntry) -> None:
     record = entry.record
-    say(f"{typer.style(record.key.entry_id, bold=True)}  {typer.style(record.title, bold=True)}")
-    say(typer.style(f"{entry.path}:{entry.line}  {record.key.project_id}, {record.key.file_type}", dim=True))
+    say(f"{style(record.key.entry_id, bold=True)}  {style(record.title, bold=True)}")
+    say(style(f"{entry.path}:{entry.line}  {record.key.project_id}, {record.key.file_type}", dim=True))
     facts = {name: value for name, value in record.metadata.items() if isinstance(value, str | bool)}
     for name, value in facts.items():
-        say(f"  {typer.style(f'{name:<10}', dim=True)} {value}")
+        say(f"  {style(f'{name:<10}', dim=True)} {value}")
     if entry.links:
         say()
         for link in entry.links:
-            say(f"  {typer.style('link', dim=True)}  {link.text}  {link.target}")
+            say(f"  {style('link', dim=True)}  {link.text}  {link.target}")
     say()
     say(record.content)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from sot_pipeline.cli.options import (
     DEFAULT_MAX_SECONDS,
     ConfigOption,
@@ -16,7 +14,7 @@ from sot_pipeline.cli.options import (
     projects_of,
     workspace_of,
 )
-from sot_pipeline.cli.output import note, plural, say, say_json, say_targets
+from sot_pipeline.cli.output import note, plural, say, say_json, say_targets, style
 from sot_pipeline.plan import Json
 from sot_pipeline.runtime.deadline import Deadline
 
@@ -74,27 +72,27 @@ def _activity(logged: LoggedActivity | None) -> Json:
 
 def _say_project(found: ProjectStatus) -> None:
     say()
-    say(typer.style(found.project_id, bold=True))
+    say(style(found.project_id, bold=True))
     for source in found.sources:
         entries = plural(source.entries, "entry", "entries")
         say(f"  {source.file_type:<24} {source.path:<36} {entries:>14}  {_lag(source)}")
     for target, activity in found.last.items():
         say(f"  last {target:<9} {_when(activity)}")
     if found.lag:
-        note(typer.style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
+        note(style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
 
 
 def _lag(source: SourceStatus) -> str:
     if source.skipped:
-        return typer.style(f"skipped: {source.skipped}", fg="red")
+        return style(f"skipped: {source.skipped}", fg="red")
     if source.lag:
-        return typer.style(f"{plural(source.lag, 'row')} behind", fg="yellow")
-    return typer.style("up to date", fg="green")
+        return style(f"{plural(source.lag, 'row')} behind", fg="yellow")
+    return style("up to date", fg="green")
 
 
 def _when(logged: LoggedActivity | None) -> str:
     if logged is None:
-        return typer.style("never", dim=True)
+        return style("never", dim=True)
     at = logged.created_at.isoformat(sep=" ", timespec="seconds")
     error = f": {logged.activity.error_message}" if logged.activity.error_message else ""
     return f"{at} UTC  {logged.activity.status}{error}"

@@ -29,6 +29,7 @@ from sot_pipeline.cli.output import (
     say_json,
     say_problems,
     say_targets,
+    style,
 )
 from sot_pipeline.errors import UsageError
 from sot_pipeline.outcome import Change, Mode, ProjectOutcome, SyncReport
@@ -157,7 +158,7 @@ def _answer(report: SyncReport, *, as_json: bool) -> None:
 def say_report(report: SyncReport) -> None:
     """A sync or a plan for a person."""
     for line in report.notes:
-        note(typer.style("note: ", fg="cyan") + line)
+        note(style("note: ", fg="cyan") + line)
     for project in report.projects:
         _say_project(project, report)
     if report.error:
@@ -167,7 +168,7 @@ def say_report(report: SyncReport) -> None:
 def _say_project(project: ProjectOutcome, report: SyncReport) -> None:
     say()
     parsed = ", ".join(f"{count:,} {kind}" for kind, count in project.parsed.items()) or "no ledgers"
-    say(f"{typer.style(project.project_id, bold=True)}  {parsed}")
+    say(f"{style(project.project_id, bold=True)}  {parsed}")
     seconds = project.seconds
     if project.database:
         say(f"  rows    {_counts(project.database.counts, report.executed)}  {seconds.get('database', 0):.2f} s")
@@ -192,7 +193,7 @@ def _counts(counts: Counts, executed: bool) -> str:
 def _say_changes(changes: tuple[Change, ...]) -> None:
     for change in changes[:CHANGES_SHOWN]:
         mark, color = _MARKS[change.action]
-        place = typer.style(f"{change.path}:{change.line}" if change.line else change.path, dim=True)
-        say(f"    {typer.style(mark, fg=color)} {change.record.entry_id}  {change.title}  {place}")
+        place = style(f"{change.path}:{change.line}" if change.line else change.path, dim=True)
+        say(f"    {style(mark, fg=color)} {change.record.entry_id}  {change.title}  {place}")
     if len(changes) > CHANGES_SHOWN:
         say(f"    … and {plural(len(changes) - CHANGES_SHOWN, 'change')} more")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from sot_pipeline.cli.documents import verify_document
 from sot_pipeline.cli.options import (
     DEFAULT_MAX_SECONDS,
@@ -16,7 +14,7 @@ from sot_pipeline.cli.options import (
     projects_of,
     workspace_of,
 )
-from sot_pipeline.cli.output import finish, note, say, say_json, say_problems, say_targets
+from sot_pipeline.cli.output import finish, note, say, say_json, say_problems, say_targets, style
 from sot_pipeline.outcome import Disagreement, ProjectAgreement
 from sot_pipeline.runtime.deadline import Deadline
 
@@ -51,8 +49,8 @@ def verify(
 
 def _say_agreement(agreement: ProjectAgreement) -> None:
     say()
-    verdict = typer.style("agrees", fg="green") if agreement.agree else typer.style("disagrees", fg="red")
-    say(f"{typer.style(agreement.project_id, bold=True)}  {verdict}")
+    verdict = style("agrees", fg="green") if agreement.agree else style("disagrees", fg="red")
+    say(f"{style(agreement.project_id, bold=True)}  {verdict}")
     for kind, counts in agreement.counts.items():
         numbers = ", ".join(f"{count:,} in {target}" for target, count in counts.items())
         say(f"  {kind}: {numbers}")
@@ -64,7 +62,7 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
         say("  readme: the summary is stale")
     say_problems(agreement.problems)
     if not agreement.agree:
-        note(typer.style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
+        note(style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
 
 
 def _say_keys(target: str, found: Disagreement) -> None:

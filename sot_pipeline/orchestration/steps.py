@@ -25,6 +25,7 @@ from sot_pipeline.orchestration.snapshots import LedgerSnapshot
 from sot_pipeline.outcome import Mode, ProjectAgreement
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.visible import visible
 from sot_pipeline.session import Session, open_session
 from sot_pipeline.verify import verify_project
 from sot_pipeline.workspace import Project, Workspace
@@ -118,4 +119,4 @@ def log_problems(context: dg.AssetExecutionContext, problems: Iterable[Problem])
     for problem in problems:
         place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
         say = context.log.error if problem.severity is Severity.ERROR else context.log.warning
-        say(f"{place}: {problem.message} [{problem.check}]")
+        say(visible(f"{place}: {problem.message} [{problem.check}]"))
