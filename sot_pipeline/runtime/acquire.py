@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from sot_pipeline.errors import DeadlineExceeded, LockNotAcquired, SotError
@@ -28,16 +28,24 @@ _TRY_SECONDS = 5.0
 
 @contextmanager
 def leased(
-    table: LeaseTable, connect: Connect, names: Sequence[str], *, wait_seconds: float, times: LeaseTimes = TIMES
+    table: LeaseTable,
+    connect: Connect,
+    names: Sequence[str],
+    *,
+    wait_seconds: float,
+    times: LeaseTimes = TIMES,
+    clock: Callable[[], float] = steady_clock,
 ) -> Iterator[HeldLeases]:
     """All of some leases during the block, or LockNotAcquired after `wait_seconds`.
 
-    `connect` opens the connection of the heartbeat. Names that are not in canonical order are a
+    `connect` opens the connection of the heartbeat, `clock` tells the holder how long ago the last
+    one was. Names that are not in canonical order are a
     ValueError, those that come before one this thread holds a RuntimeError.
     """
     require_canonical(names)
     require_later(table.place, names)
-    held = _acquire(table, connect, names, wait_seconds, times)
+    grants, since = _acquire(table, names, wait_seconds, times.ttl, clock)
+    held = HeldLeases(grants, connect, times, since=since, clock=clock)
     for name in names:
         note_taken(table.place, name)
     held.start()
@@ -53,16 +61,17 @@ def leased(
 
 
 def _acquire(
-    table: LeaseTable, connect: Connect, names: Sequence[str], wait_seconds: float, times: LeaseTimes
-) -> HeldLeases:
+    table: LeaseTable, names: Sequence[str], wait_seconds: float, ttl: float, clock: Callable[[], float]
+) -> tuple[tuple[Grant, ...], float]:
+    """The leases, and the time of `clock` before they were taken."""
     claim = _claim()
     end = time.monotonic() + wait_seconds
     dead: tuple[Grant, ...] = ()
     while True:
-        since = steady_clock()
-        grants = _try(table, names, claim, dead, times)
-        if grants:
-            return HeldLeases(grants, connect, times, since=since)
+        since = clock()
+        grants = _try(table, names, claim, dead, ttl)
+        if grants is not None:
+            return grants, since
         dead = _wait_until_free(table, names, end, wait_seconds, tried=dead)
 
 
@@ -72,10 +81,10 @@ def _claim() -> Claim:
 
 
 def _try(
-    table: LeaseTable, names: Sequence[str], claim: Claim, dead: Sequence[Grant], times: LeaseTimes
+    table: LeaseTable, names: Sequence[str], claim: Claim, dead: Sequence[Grant], ttl: float
 ) -> tuple[Grant, ...] | None:
     try:
-        return table.acquire_leases(names, claim, dead=dead, ttl=times.ttl, deadline=Deadline(_TRY_SECONDS))
+        return table.acquire_leases(names, claim, dead=dead, ttl=ttl, deadline=Deadline(_TRY_SECONDS))
     except (LockNotAcquired, DeadlineExceeded):
         return None  # a transaction of the holder, or of anybody else, is in the way
 

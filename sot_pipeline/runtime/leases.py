@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from shlex import quote
 from typing import Protocol
 
 from sot_pipeline.runtime.deadline import Deadline
@@ -111,7 +112,7 @@ class Lock:
 
     def break_command(self) -> str:
         """The command that breaks exactly this lock."""
-        command = f"sot locks break {self.name} --expect-owner '{self.owner}' --expect-fence {self.fence}"
+        command = f"sot locks break {self.name} --expect-owner {quote(self.owner)} --expect-fence {self.fence}"
         return f"{command} --force" if self.state is LockState.UNREADABLE else command
 
 
@@ -135,9 +136,10 @@ def why_not_break(lock: Lock, *, owner: str, fence: int, grace: float, force: bo
         return None
     if lock.left is None or lock.state is LockState.UNREADABLE:
         return "its row cannot be read, so nobody can say whether it is over"
-    if lock.left + grace > 0:
-        over = "is over for less than the grace time" if lock.left <= 0 else f"runs for {lock.left:.0f} s more"
-        return f"its lease {over} ({grace:g} s)" if lock.left <= 0 else f"its lease {over}"
+    if lock.left > 0:
+        return f"its lease runs for {lock.left:.0f} s more"
+    if -lock.left < grace:
+        return f"its lease is over for {-lock.left:.0f} s, which is less than the grace time of {grace:g} s"
     return None
 
 

@@ -243,15 +243,20 @@ class Database:
             with self._write(deadline):
                 grants = leases.acquire(self._engine, names, claim, dead, ttl)
                 if grants is None:
-                    raise _NotFreeError
-        except _NotFreeError:
+                    raise _RefusedError
+        except _RefusedError:
             return None
         return grants
 
     def renew_leases(self, grants: Sequence[Grant], *, ttl: float, progress: str, deadline: Deadline) -> bool:
         """See `LeaseTable.renew_leases`."""
-        with self._write(deadline):
-            return leases.renew(self._engine, grants, ttl, progress)
+        try:
+            with self._write(deadline):
+                if not leases.renew(self._engine, grants, ttl, progress):
+                    raise _RefusedError
+        except _RefusedError:
+            return False
+        return True
 
     def release_leases(self, grants: Sequence[Grant], deadline: Deadline) -> None:
         """See `LeaseTable.release_leases`."""
@@ -333,8 +338,8 @@ class Database:
             return question(self._engine)
 
 
-class _NotFreeError(Exception):
-    """Ends a transaction that took some leases but not all."""
+class _RefusedError(Exception):
+    """Undoes a transaction that took or renewed some leases but could not all."""
 
 
 def _broken(lock: Lock, by: str, *, force: bool) -> Activity:

@@ -75,6 +75,7 @@ def hold(engine: Engine, grants: Sequence[Grant]) -> bool:
 def renew(engine: Engine, grants: Sequence[Grant], ttl: float, progress: str, *, held: bool = False) -> bool:
     """Let leases last `ttl` seconds from now; False where one is not ours any more or is over.
 
+    The transaction must then not commit.
     One that is `held` by this transaction may be over by the clock: nobody could take it.
     """
     sql = _RENEW.format(clock=engine.clock)
