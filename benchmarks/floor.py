@@ -121,7 +121,8 @@ class _Points:
 
     def write(self, rows: Sequence[_Row], vectors: np.ndarray, gone: Sequence[str]) -> None:
         for start in range(0, len(rows), _POINTS_AT_A_TIME):
-            batch = zip(rows[start : start + _POINTS_AT_A_TIME], vectors[start:].tolist(), strict=False)
+            end = start + _POINTS_AT_A_TIME
+            batch = zip(rows[start:end], vectors[start:end].tolist(), strict=True)
             points = [
                 qdrant_edge.Point(_point_id(row.id), vector, {"id": row.id, "title": row.title, "text": row.text})
                 for row, vector in batch
