@@ -23,6 +23,7 @@ from sot_pipeline.plan import Counts, Plan, Problem, Record, RecordKey, Severity
 from sot_pipeline.reconcile import Reconciled, changes_of, reconcile
 from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.session import Session, open_session
 from sot_pipeline.targets.database import Activity, LedgerFile
@@ -177,6 +178,7 @@ def _update_live_version(session: Session, project_id: str, plan: Plan[str, Poin
     store, embedder = session.require_vectors()
     embedded = cached = 0
     for run in _embedded_runs(session, project_id, plan.upserts):
+        session.check(f"before points of {project_id} are written")
         with store.open(
             project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
         ) as live:
@@ -200,6 +202,7 @@ def _fill_new_version(session: Session, project_id: str, points: Sequence[Point]
         for batch, vectors in _embedded_batches(session, project_id, points):
             fresh.upsert(batch, vectors.vectors, session.deadline)
             embedded, cached = embedded + vectors.embedded, cached + vectors.cached
+        session.check(f"before the new collection of {project_id} replaces the old one")
     return embedded, cached
 
 
@@ -277,16 +280,13 @@ def sync_readme(session: Session, parsed: ParsedProject, *, execute: bool) -> Re
         path = real_path(parsed.project.root, name)
         changed = update_readme(path, summary) if execute else read_summary(path) != summary
     except (ReadmeMarkersError, FileChangedMeanwhile, FileUnusable) as error:
-        return ReadmeOutcome(changed=False, summary=summary, problems=(_readme_problem(name, error),))
+        problem = Problem("readme_markers", Severity.ERROR, name, None, str(error))
+        return ReadmeOutcome(changed=False, summary=summary, problems=(problem,))
     if execute and database:
         database.record_readme(project_id, summary, session.deadline)
         counts = Counts(updated=int(changed), unchanged=int(not changed))
         database.record_activity(project_id, _activity("readme", 1, counts, (), started), session.deadline)
     return ReadmeOutcome(changed, summary)
-
-
-def _readme_problem(path: str, error: SotError) -> Problem:
-    return Problem("readme_markers", Severity.ERROR, path, None, str(error))
 
 
 @dataclass
@@ -324,7 +324,9 @@ def sync_project(
     so that nothing that was committed goes unreported.
     """
     steps = _Steps(ProjectOutcome(project.id, {}, ()))
+    reach(Failpoint.LOCKED)
     with steps.step("parse"):
+        session.check(f"before the ledgers of {project.id}")
         parsed = read_project(project)
         steps.outcome = replace(steps.outcome, parsed=parsed.parsed, problems=parsed.problems)
     if mode.rows:
