@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
@@ -40,7 +40,7 @@ class Record:
     key: RecordKey
     title: str
     content: str
-    metadata: Mapping[str, Json]
+    metadata: Mapping[str, Json] = field(hash=False)
     created_at: datetime | None
     content_hash: str
 

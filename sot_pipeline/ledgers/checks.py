@@ -100,7 +100,10 @@ def index_matches_sections(findings: Findings) -> Iterator[tuple[int | None, str
             yield None, "There is no '## INDEX' heading; entries come from sections alone. Add an index."
         return
     if rows_only:
-        yield findings.index_line, f"{_ids(rows_only)} in the index only; the text of such an entry is the summary in its row."
+        yield (
+            findings.index_line,
+            f"{_ids(rows_only)} in the index only; the text of such an entry is the summary in its row.",
+        )
     if sections_only:
         yield findings.index_line, f"{_ids(sections_only)} in sections only. Add a row to the index."
 

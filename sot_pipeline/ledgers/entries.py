@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from sot_pipeline.ledgers.index import IndexRow
@@ -22,6 +23,10 @@ from sot_pipeline.ledgers.inline import plain
 from sot_pipeline.ledgers.sections import Section, fields_of
 from sot_pipeline.ledgers.words import cut_tails, date_in, is_complete, moment
 from sot_pipeline.plan import Json, Record, RecordKey, hash_record
+
+# A resident process meets almost the same ledger after every edit: so many entries are not made
+# anew. A longer ledger, read from front to back, would find none of its entries here and is safe.
+KEPT_ENTRIES = 20_000
 
 # A summary cell can run to thousands of characters; its lead is what reads as a title.
 TITLE_MAX_CHARS = 120
@@ -78,14 +83,19 @@ class _Stated(NamedTuple):
 
 def record_of(key: RecordKey, definition: Definition) -> Record:
     """The entry as targets store it: the first section leads, the index row fills what it lacks."""
-    stated = _stated(definition)
-    content = _content(definition.sections, definition.rows)
+    return _record(key, tuple(definition.sections), tuple(definition.rows))
+
+
+@lru_cache(maxsize=KEPT_ENTRIES)
+def _record(key: RecordKey, sections: tuple[Section, ...], rows: tuple[IndexRow, ...]) -> Record:
+    stated = _stated(sections, rows)
+    content = _content(sections, rows)
     metadata = stated.words()
-    if definition.rows:
-        rows: list[Json] = [dict[str, Json](row.cells) for row in definition.rows]
-        metadata["index"] = rows[0] if len(rows) == 1 else rows
-    if len(definition.sections) > 1:
-        metadata["sections"] = [_section_json(section) for section in definition.sections]
+    if rows:
+        cells: list[Json] = [dict[str, Json](row.cells) for row in rows]
+        metadata["index"] = cells[0] if len(cells) == 1 else cells
+    if len(sections) > 1:
+        metadata["sections"] = [_section_json(section) for section in sections]
     created_at = moment(stated.date) if stated.date else None
     title = stated.title or key.entry_id
     return Record(key, title, content, metadata, created_at, hash_record(key, title, content, metadata, created_at))
@@ -96,13 +106,13 @@ def _section_json(section: Section) -> dict[str, Json]:
     return {"heading": section.line_text.lstrip("# "), "title": stated.title, "date": stated.date}
 
 
-def _stated(definition: Definition) -> _Stated:
+def _stated(sections: Sequence[Section], rows: Sequence[IndexRow]) -> _Stated:
     """What is stated of an entry, each word from the first place that has it."""
-    if not definition.sections:
-        return _from_row(definition.rows[0], needs_title=True)
-    stated = _from_section(definition.sections[0])
-    if definition.rows and not all(stated):
-        return stated.or_from(_from_row(definition.rows[0], needs_title=not stated.title))
+    if not sections:
+        return _from_row(rows[0], needs_title=True)
+    stated = _from_section(sections[0])
+    if rows and not all(stated):
+        return stated.or_from(_from_row(rows[0], needs_title=not stated.title))
     return stated
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sot_pipeline.ledgers.words import date_alone, id_at_start, mask_code
@@ -39,10 +39,13 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """One row: its id (None where it has none), its line in the file, and its cells."""
+    """One row: its id (None where it has none), its line in the file, and its cells.
+
+    Two rows that say the same are equal, wherever they stand.
+    """
 
     entry_id: str | None
-    line: int
+    line: int = field(compare=False)
     columns: Columns
     values: tuple[str, ...]
 

@@ -60,27 +60,27 @@ def _quarantine(spec: LedgerSpec, message: str) -> Quarantined:
 
 
 class ParseCache:
-    """The ledgers parsed last, by their bytes; the least recently used go first."""
+    """The newest version of each ledger, parsed; the ledgers used least recently go first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
         self._lock = threading.Lock()
-        self._parsed: OrderedDict[tuple[str, LedgerSpec, str], tuple[int, ParsedLedger]] = OrderedDict()
+        self._parsed: OrderedDict[tuple[str, LedgerSpec], tuple[int, ParsedLedger]] = OrderedDict()
 
     def parse(self, data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger:
         """`parse_ledger`, or what it gave for these bytes before. Raises NotText."""
-        key = (project_id, spec, hashlib.sha256(data).hexdigest())
+        key = (project_id, spec)
+        digest = hashlib.sha256(data).hexdigest()
         with self._lock:
-            found = self._parsed.get(key)
-            if found:
+            _, found = self._parsed.get(key, (0, None))
+            if found and found.file_hash == digest:
                 self._parsed.move_to_end(key)
-                return found[1]
+                return found
         parsed = parse_ledger(data, spec, project_id)
         with self._lock:
-            self._size -= self._parsed.pop(key, (0, parsed))[0]  # another thread may have been as quick
+            self._size += len(data) - self._parsed.pop(key, (0, parsed))[0]
             self._parsed[key] = (len(data), parsed)
-            self._size += len(data)
             while self._size > self._limit:
                 size, _ = self._parsed.popitem(last=False)[1]
                 self._size -= size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sot_pipeline.ledgers.heading import EntryHeading, parse_heading
 from sot_pipeline.ledgers.scan import Scan
@@ -22,12 +22,15 @@ _FIELD_LEAD = re.compile(r"[ \t]*(?:[-*+][ \t]+)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of an entry: its heading (raw line too), its text without the heading, its place."""
+    """One section of an entry: its heading (raw line too), its text without the heading, its place.
+
+    Two sections that say the same are equal, wherever they stand.
+    """
 
     heading: EntryHeading
     line_text: str
     body: str
-    start: int
+    start: int = field(compare=False)
 
 
 def entry_headings(found: Scan, prefix: str) -> tuple[EntryHeading | None, ...]:

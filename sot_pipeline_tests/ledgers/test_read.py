@@ -128,14 +128,23 @@ def test_edit_is_seen_whatever_the_cache_holds(tmp_path: Path) -> None:
 
 def test_cache_forgets_the_least_recently_read() -> None:
     cache = ParseCache(limit=40)
-    one, two, three = (f"## BUILD-{number}: A\n".encode() for number in (1, 2, 3))
-    first, second = cache.parse(one, SPEC, "demo"), cache.parse(two, SPEC, "demo")
-    cache.parse(one, SPEC, "demo")
+    ledger = b"## BUILD-1: A\n"
+    first, second = cache.parse(ledger, SPEC, "one"), cache.parse(ledger, SPEC, "two")
+    cache.parse(ledger, SPEC, "one")
 
-    cache.parse(three, SPEC, "demo")
+    cache.parse(ledger, SPEC, "three")
 
-    assert cache.parse(one, SPEC, "demo") is first
-    assert cache.parse(two, SPEC, "demo") is not second
+    assert cache.parse(ledger, SPEC, "one") is first
+    assert cache.parse(ledger, SPEC, "two") is not second
+
+
+def test_cache_keeps_one_version_of_a_ledger() -> None:
+    cache = ParseCache(limit=1000)
+    first = cache.parse(b"## BUILD-1: A\n", SPEC, "demo")
+
+    cache.parse(b"## BUILD-1: B\n", SPEC, "demo")
+
+    assert cache.parse(b"## BUILD-1: A\n", SPEC, "demo") is not first
 
 
 def test_ledger_larger_than_the_cache_is_parsed_all_the_same() -> None:

@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, utf8_size
@@ -54,7 +55,12 @@ def listed_id(listed: str) -> str | int:
     return int(listed) if listed.isdecimal() else listed
 
 
-def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) -> list[Point]:
+# As many entries' points as a resident process keeps, which meets almost the same entries each time.
+KEPT_ENTRIES = 20_000
+
+
+@lru_cache(maxsize=KEPT_ENTRIES)
+def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) -> tuple[Point, ...]:
     """The points of one entry, at least one.
 
     Entries longer than about `chunk_tokens` are cut at headings; no text has more than
@@ -68,9 +74,9 @@ def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) 
     chunks = [record.content]
     if len(record.content) > min(soft, hard // _UTF8_WIDEST):
         chunks = chunk_text(record.content, soft_chars=soft, hard_chars=hard, measure=utf8_size)
-    return [
+    return tuple(
         _point(record, path, number, f"{head}\n\n{chunk}" if head else chunk) for number, chunk in enumerate(chunks)
-    ]
+    )
 
 
 def _point(record: Record, path: str, chunk: int, text: str) -> Point:
