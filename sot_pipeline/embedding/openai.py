@@ -10,6 +10,7 @@ import random
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from sot_pipeline.embedding.answer import vectors_of
 from sot_pipeline.embedding.backoff import FIRST_DELAY_SECONDS, Backoff
@@ -184,8 +185,13 @@ class OpenAIEmbedder:
     def _client(self) -> OpenAI:
         import openai
 
+        # Libraries log URLs as they are, so user and password travel apart from ours.
+        parts = urlsplit(self._url)
+        user = (unquote(parts.username or ""), unquote(parts.password or ""))
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        http = openai.DefaultHttpxClient(auth=user) if any(user) else None
         # A server of one's own may need no key, but the client does. We retry ourselves.
-        return openai.OpenAI(api_key=self._key() or "none", base_url=self._url, max_retries=0)
+        return openai.OpenAI(api_key=self._key() or "none", base_url=bare, max_retries=0, http_client=http)
 
     def _backoff(self) -> Backoff:
         return Backoff(self._rng, first_delay=self._first_delay)

@@ -6,7 +6,7 @@ Knows nothing of collections; `server.py` and `remote.py` say what is called.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from sot_pipeline.errors import VectorStoreUnavailable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 30.0
 ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.2
+_QUOTED_CHARS = 200
 
 # Answers that another attempt may change: overload, or a proxy without its server.
 _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
@@ -27,10 +28,14 @@ T = TypeVar("T")
 
 
 class Attempts:
-    """Runs calls to the server at `where` (its URL without secrets, as messages print it)."""
+    """Runs calls to the server at `where` (its URL without secrets, as messages print it).
 
-    def __init__(self, where: str) -> None:
+    `secrets` stand in no message, even where the server quotes them.
+    """
+
+    def __init__(self, where: str, secrets: Sequence[str] = ()) -> None:
         self._where = where
+        self._secrets = secrets
         self._seconds = REQUEST_SECONDS
 
     def bound(self, request: Request, send: Callable[[Request], Response]) -> Response:
@@ -58,7 +63,8 @@ class Attempts:
                 deadline.check(f"while waiting for Qdrant at {self._where}")
                 wait = max(pause, _asked_wait(error))
                 if attempt == attempts or not _may_pass(error) or wait >= deadline.remaining():
-                    raise self._unavailable(error) from error
+                    # Not from `error`: it holds the server's answer, which may quote the key.
+                    raise self._unavailable(error) from None
             time.sleep(wait)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
@@ -72,13 +78,20 @@ class Attempts:
             )
         if status is not None:
             return VectorStoreUnavailable(
-                f"Qdrant at {self._where} answered HTTP {status}: {_said(error)}.",
+                f"Qdrant at {self._where} answered HTTP {status}: {self._quoted(error)}.",
                 remedy="Look into the server's log; the next run goes on from what is stored.",
             )
         return VectorStoreUnavailable(
-            f"Qdrant at {self._where} cannot be reached: {_said(error)}.",
+            f"Qdrant at {self._where} cannot be reached: {self._quoted(error)}.",
             remedy="Start it, or mend 'qdrant' in sot.toml or QDRANT_HOST; a path uses the embedded engine instead.",
         )
+
+    def _quoted(self, error: Exception) -> str:
+        """The cause in one line, no secret in it."""
+        said = _said(error)
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return said[:_QUOTED_CHARS]
 
 
 def _may_pass(error: Exception) -> bool:
@@ -104,10 +117,10 @@ def _asked_wait(error: Exception) -> float:
 
 
 def _said(error: Exception) -> str:
-    """The cause in one line."""
+    """The cause in one line, as the server or the library puts it."""
     from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
     if isinstance(error, UnexpectedResponse):
-        return error.content.decode(errors="replace")[:200].strip() or error.reason_phrase
+        return " ".join(error.content.decode(errors="replace").split()) or error.reason_phrase
     cause = error.source if isinstance(error, ResponseHandlingException) else error
     return str(cause).split("\n", 1)[0] or type(cause).__name__

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -48,7 +49,7 @@ class ServerStore:
         self._api_key = api_key
         self._connect = connect or self._connect_rest
         self._where = redact(url)
-        self._attempts = Attempts(self._where)
+        self._attempts = Attempts(self._where, _secrets(url, api_key))
 
     def check(self, deadline: Deadline) -> None:
         """See VectorStore. Tried once: a server that is down is reported at once."""
@@ -209,6 +210,13 @@ class ServerStore:
 
     def _drop(self, version: str, deadline: Deadline) -> None:
         self._attempts.run(deadline, lambda: self._client.delete_collection(version))
+
+
+def _secrets(url: str, api_key: SecretStr | None) -> list[str]:
+    """What a server could quote of the request that it refuses."""
+    parts = urlsplit(url)
+    secrets = (api_key.get_secret_value() if api_key else None, parts.password, unquote(parts.password or ""))
+    return [secret for secret in secrets if secret]
 
 
 def _version_numbers(name: str, names: list[str]) -> list[int]:
