@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.plan import Record
+from sot_pipeline.runtime.visible import visible
 
 _NAMES = {
     "build_history": "Builds",
@@ -48,4 +49,4 @@ def _number(record: Record) -> tuple[int, ...]:
 
 
 def _escape(text: str) -> str:
-    return _UNSAFE.sub(lambda mark: "\\" + mark[0], " ".join(text.split()))
+    return _UNSAFE.sub(lambda mark: "\\" + mark[0], visible(" ".join(text.split())))
