@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sot_pipeline.errors import EXIT_LOCKED, LeaseLost, LockNotAcquired, LockNotBroken
+from sot_pipeline.errors import EXIT_LOCKED, DatabaseUnavailable, LeaseLost, LockNotAcquired, LockNotBroken
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.leases import Grant, LockState
 from sot_pipeline.targets.database import Database
@@ -162,6 +162,24 @@ def test_nobody_takes_a_lease_from_an_open_write_transaction(database_url: str) 
         assert taken[0] not in ((), None)
         assert not isinstance(taken[0], tuple)
         assert reader.counts("atlas") == {"build_history": 1}
+
+
+def test_writer_stopped_in_its_transaction_does_not_hold_its_leases_for_ever(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sot_pipeline.targets.database.postgres.engine._IDLE_MILLISECONDS", 200)
+    with Database(postgres_url) as database, Database(postgres_url) as other:
+        database.upgrade(SOON)
+        with (
+            holding(database, postgres_url, times=BRIEF),
+            pytest.raises(DatabaseUnavailable, match="nothing happened for too long"),
+            database.writing("atlas", SOON) as rows,
+        ):
+            time.sleep(BRIEF.ttl + 0.3)
+            assert take(other) == (Grant("archive", "me", 2), Grant("docs", "me", 2))
+            rows.record(activity())
+
+        assert other.activities() == []
 
 
 # What no program of ours writes: each makes the row of 'docs' one that cannot be judged.

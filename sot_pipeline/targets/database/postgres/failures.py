@@ -26,6 +26,11 @@ _REFUSALS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (errors.DiskFull, "has no space left", "Free some space; nothing was half-written."),
     (errors.SerializationFailure, "undid the transaction because of another one", "Run the same command again."),
     (errors.DeadlockDetected, "undid the transaction because of another one", "Run the same command again."),
+    (
+        errors.IdleInTransactionSessionTimeout,
+        "ended a transaction in which nothing happened for too long",
+        "It was undone. Run the same command again; do not stop the process in the middle.",
+    ),
     (errors.ProgramLimitExceeded, "cannot hold a value as large as this", "Look for an entry with an absurd id."),
     (errors.UndefinedTable, "lacks one of our tables", "Drop the others and run 'sot sync --full --execute'."),
 )
