@@ -21,6 +21,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database import Database, engine
 from sot_pipeline_tests.conftest import PostgresServer
 from sot_pipeline_tests.targets.database.ledger import SOON, hashes, record, sync, tamper
+from sot_pipeline_tests.users import said_to_nobody
 
 SECRET = "hunter2"
 
@@ -150,33 +151,11 @@ def test_a_read_only_file_or_folder_is_found_before_the_first_write(tmp_path: Pa
     place, mode = (tmp_path / "sot.db", 0o444) if locked == "file" else (tmp_path, 0o555)
     place.chmod(mode)
     try:
-        # Permissions do not bind root: ask as somebody else.
-        said = as_nobody(tmp_path, url) if os.geteuid() == 0 else refusal(url).message
+        said = said_to_nobody(tmp_path, lambda: Database(url).check(SOON))
     finally:
         place.chmod(0o755)
 
     assert "is read-only for this user" in said
-
-
-def as_nobody(folder: Path, url: str) -> str:
-    """What `check` says to a user without rights, in a child of this process."""
-    for parent in [folder, *folder.parents[:3]]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.setuid(65534)
-        try:
-            Database(url).check(SOON)
-            said = "nothing"
-        except BaseException as error:
-            said = str(error)
-        os.write(writing, said.encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        return pipe.read()
 
 
 def test_a_locked_sqlite_file_ends_with_the_deadline(sqlite_url: str) -> None:
