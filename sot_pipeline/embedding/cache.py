@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sot_pipeline.embedding.embedder import Embedder
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 
 if TYPE_CHECKING:
     from sot_pipeline.embedding.embedder import Vectors
@@ -78,8 +79,10 @@ def embed_texts(
             for batch in batches:
                 found = [missing[position] for position in batch.positions]
                 vectors[[rows[key] for key in found]] = batch.vectors
+                reach(Failpoint.TEXTS_EMBEDDED)
                 if cache:
                     _store(cache, embedder, found, batch.vectors, deadline)
+                    reach(Failpoint.TEXTS_CACHED)
     return EmbeddedTexts(vectors[[rows[key] for key in hashes]], embedded=len(missing), cached=len(known))
 
 

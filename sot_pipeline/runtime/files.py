@@ -7,12 +7,18 @@ lock, is decided elsewhere.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable
+from sot_pipeline.runtime.failpoints import Failpoint, reach
+
+# Ends the name of a temporary file, which is locked for as long as its writer lives.
+_SUFFIX = ".sot.tmp"
 
 
 def read_file(path: Path) -> bytes:
@@ -39,15 +45,20 @@ def replace_file(path: Path, new: bytes, *, expected: bytes) -> None:
         if not os.access(real, os.W_OK):
             # Renaming would work all the same, but a read-only file is meant to stay.
             raise PermissionError(0, "it is read-only")
-        descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=".tmp")
+        _remove_abandoned(real)
+        descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=_SUFFIX)
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             file.write(new)
             file.flush()
+            reach(Failpoint.FILE_WRITTEN)
             _keep_status(real, file.fileno(), temporary)
             os.fsync(file.fileno())
         _require_unchanged(path, real, expected)
+        reach(Failpoint.FILE_BEFORE_RENAME)
         temporary.replace(real)
+        reach(Failpoint.FILE_RENAMED)
         temporary = None
         _sync_folder(real.parent)
     except OSError as error:
@@ -58,6 +69,14 @@ def replace_file(path: Path, new: bytes, *, expected: bytes) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def _remove_abandoned(real: Path) -> None:
+    """Remove the temporary files of writers that were killed: nobody holds their locks."""
+    for found in real.parent.glob(f".{glob.escape(real.name)}.*{_SUFFIX}"):
+        with contextlib.suppress(OSError), found.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.unlink()
 
 
 def _keep_status(real: Path, descriptor: int, temporary: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -107,6 +108,19 @@ def test_full_disk_leaves_the_original_and_no_temporary_file(path: Path) -> None
     assert "File too large" in done.stderr
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_temporary_file_of_a_killed_writer_is_removed_and_that_of_a_living_one_stays(path: Path) -> None:
+    abandoned, living = (path.with_name(f".README.md.{name}.sot.tmp") for name in ("abandoned", "living"))
+    abandoned.write_bytes(b"half")
+    foreign = path.with_name(".README.md.swp.tmp")
+    foreign.write_bytes(b"an editor's")
+
+    with living.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        replace_file(path, b"new", expected=b"old")
+
+    assert sorted(path.parent.iterdir()) == sorted([living, foreign, path])
 
 
 def test_interruption_leaves_the_original_and_no_temporary_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

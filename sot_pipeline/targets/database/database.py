@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 from sot_pipeline.errors import DatabaseUnavailable, LockNotBroken
 from sot_pipeline.plan import Counts, Plan, Record, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.runtime.held import HeldLeases
 from sot_pipeline.runtime.leases import Claim, Grant, Lock, why_not_break
 from sot_pipeline.targets.database import activity, embedding_cache, full_text, leases, rows, sources
@@ -82,6 +83,7 @@ class Database:
             require_known(found, redact(self._url))
             if found != HEAD:
                 self._engine.upgrade(deadline)
+                reach(Failpoint.SCHEMA_UPGRADED)
             self._current = True
 
     # Entries
@@ -202,12 +204,16 @@ class Database:
         """
         with self._write(deadline) as now:
             self._engine.lock_project(project_id)
+            reach(Failpoint.ROWS_BEGUN)
             yield Writing(self._engine, project_id, now)
+            reach(Failpoint.ROWS_BEFORE_COMMIT)
+        reach(Failpoint.ROWS_COMMITTED)
 
     def record_activity(self, project_id: str, done: Activity, deadline: Deadline) -> None:
         """Append a row to `sync_activity`."""
         with self._write(deadline) as now:
             activity.record(self._engine, project_id, done, now)
+        reach(Failpoint.VECTORS_RECORDED)
 
     def note_verification(self, project_id: str, done: Activity, deadline: Deadline) -> None:
         """Append a verification's row to `sync_activity`, unless there are no tables: it makes none."""
@@ -218,6 +224,7 @@ class Database:
         """Note in `readme_sync` that the README says `summary`."""
         with self._write(deadline) as now:
             activity.record_readme(self._engine, project_id, summary, now)
+        reach(Failpoint.README_RECORDED)
 
     # Leases: what `runtime.leases.LeaseTable` asks for, and breaking them by hand
 

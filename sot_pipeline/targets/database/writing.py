@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from sot_pipeline.plan import Plan, Record, RecordKey
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.database import activity, full_text, rows, sources
 from sot_pipeline.targets.database.engine import Engine
 from sot_pipeline.targets.database.model import Activity, LedgerFile
@@ -31,8 +32,10 @@ class Writing:
         """Write inserts and updates, delete deletes. Unchanged rows are not touched."""
         if plan.deletes:
             self._engine.delete(plan.deletes)
+            reach(Failpoint.ROWS_DELETED)
         if plan.upserts:
             self._engine.upsert([rows.values_of(record) for record in plan.upserts], self._now)
+            reach(Failpoint.ROWS_UPSERTED)
 
     def apply_fulltext(
         self, records: Sequence[Record], *, keep: Collection[str] = (), deep: bool = False
@@ -47,6 +50,7 @@ class Writing:
             engine.full_text.prepare()
         plan = full_text.plan(engine, project_id, records, keep=keep, deep=deep)
         full_text.apply(engine, plan)
+        reach(Failpoint.FULL_TEXT_APPLIED)
         return plan
 
     def record_sources(self, files: Sequence[LedgerFile], *, keep: Collection[str] = ()) -> None:
@@ -55,7 +59,9 @@ class Writing:
         Call it last. What is noted of file_types in `keep` stays as it is, everything else is dropped.
         """
         sources.record(self._engine, self._project_id, files, keep)
+        reach(Failpoint.SOURCES_NOTED)
 
     def record(self, done: Activity) -> None:
         """Append a row to `sync_activity`, committed or lost together with the rest."""
         activity.record(self._engine, self._project_id, done, self._now)
+        reach(Failpoint.ACTIVITY_NOTED)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.vectors.holding import holding
 from sot_pipeline.targets.vectors.pointer import Pointer, seal_of
 from sot_pipeline.targets.vectors.shard import (
@@ -104,15 +105,19 @@ class EmbeddedStore:
             folder = versions.shard(pointer.version)
             try:
                 collection = EmbeddedCollection(create_shard(folder, dimension), folder, dimension, sealed=True)
+                reach(Failpoint.VERSION_CREATED)
                 try:
                     yield collection
                 finally:
                     points = collection.close()
+                reach(Failpoint.VERSION_FILLED)
                 with holding(versions.shard_lock, deadline):
+                    reach(Failpoint.VERSION_BEFORE_SWAP)
                     versions.point_to(replace(pointer, seal=seal_of(folder), points=points or 0))
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
+            reach(Failpoint.VERSION_SWAPPED)
             versions.sweep(pointer)
 
 
@@ -141,8 +146,10 @@ def _open_to_write(versions: Versions, pointer: Pointer) -> Iterator[EmbeddedCol
         pointer, sealed = replace(pointer, version=versions.next_version(), seal="", points=0), True
         folder = versions.shard(pointer.version)
         shard = create_shard(folder, pointer.dimension)
+        reach(Failpoint.VERSION_STARTED)
         versions.point_to(pointer)
     versions.sweep(pointer)
+    reach(Failpoint.COLLECTION_OPENED)
 
     def unseal() -> None:
         versions.point_to(replace(pointer, seal="", points=0))
@@ -150,6 +157,7 @@ def _open_to_write(versions: Versions, pointer: Pointer) -> Iterator[EmbeddedCol
     collection = EmbeddedCollection(shard, folder, pointer.dimension, sealed=sealed, unseal=unseal)
     with _closing(collection, versions, pointer):
         yield collection
+    reach(Failpoint.COLLECTION_SEALED)
 
 
 @contextmanager

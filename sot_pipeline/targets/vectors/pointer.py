@@ -16,11 +16,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.plan import hash_text
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 
 # The files of a shard that change with its points: id tracker, payload pages, vector chunks.
 _SEALED_FILES = ("*.mappings", "*.versions", "page_*.dat", "chunk_*.mmap")
@@ -59,9 +61,13 @@ def write_pointer(path: Path, pointer: Pointer) -> None:
             json.dump(asdict(pointer), file)
             file.flush()
             os.fsync(file.fileno())
+        reach(Failpoint.POINTER_WRITTEN)
         temporary.replace(path)
+        reach(Failpoint.POINTER_RENAMED)
         _sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise VectorStoreUnavailable(
             f"{path} cannot be written: {error.strerror}.", remedy="Mend that and run the same command again."
         ) from error

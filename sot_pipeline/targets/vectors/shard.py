@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.plan import Json
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.vectors.payload import (
     BATCH_BYTES,
     INDEXED_FIELDS,
@@ -165,6 +166,7 @@ class EmbeddedCollection:
             require_space(self._folder)
             rows = [engine.Point(key_id, vector, payload) for key_id, vector, payload in batch]
             self._update(shard, engine.UpdateOperation.upsert_points(rows))
+            reach(Failpoint.POINTS_UPSERTED)
         self._settle(point.key for point in points)
 
     def delete(self, keys: Sequence[str], deadline: Deadline) -> None:
@@ -174,6 +176,7 @@ class EmbeddedCollection:
         deadline.check("before points were deleted")
         shard = self._changing()
         self._update(shard, engine.UpdateOperation.delete_points([listed_id(key) for key in keys]))
+        reach(Failpoint.POINTS_DELETED)
         self._settle(keys)
 
     def search(
@@ -223,7 +226,9 @@ class EmbeddedCollection:
             return None
         with engine_errors(self._folder):
             if self._changed:
+                reach(Failpoint.POINTS_BEFORE_FLUSH)
                 self._shard.flush()
+                reach(Failpoint.POINTS_FLUSHED)
             points = self.count()
             self._shard.close()
         return points if self._suspects == set() else None
@@ -238,6 +243,7 @@ class EmbeddedCollection:
             raise ValueError("there is no such collection: it was opened for reading, which makes none")
         if not self._changed:
             self._unseal()
+            reach(Failpoint.COLLECTION_UNSEALED)
             self._changed = True
         return self._shard
 
