@@ -120,14 +120,19 @@ def measured(work: Callable[[str], object], text: str) -> float:
 
 def require_linear(work: Callable[[str], object], mark: str, place: str = "{}", length: int = LENGTH) -> None:
     """`length` characters of marks take under SECONDS, and no more than their share."""
-    texts = [place.replace("{}", mark * (size // len(mark))) for size in (length // 16, length // 2, length)]
-    # A sixteenth first: what is quadratic shows without anybody waiting for an hour.
-    assert measured(work, texts[0]) < SECONDS / 4, f"{mark!r} in {place!r}"
-    whole = measured(work, texts[2])
-    assert whole < SECONDS, f"{mark!r} in {place!r}"
+
+    def of(share: int) -> str:
+        return place.replace("{}", mark * (length // share // len(mark)))
+
+    where = f"{mark!r} in {place!r}"
+    # A small part first: what is quadratic shows without anybody waiting for an hour.
+    for share in (16, 4):
+        assert measured(work, of(share)) < SECONDS / share, where
+    whole = measured(work, of(1))
+    assert whole < SECONDS, where
     if whole > MEASURABLE:
-        half = min(measured(work, texts[1]) for _ in range(2))
-        assert whole < RATIO * half, f"{mark!r} in {place!r}: {half:.2f} s for a half, {whole:.2f} s for the whole"
+        half = min(measured(work, of(2)) for _ in range(2))
+        assert whole < RATIO * half, f"{where}: {half:.2f} s for a half, {whole:.2f} s for the whole"
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
