@@ -22,7 +22,8 @@ from subject import Held, Setting, fingerprint
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session
-from sot_pipeline.sync import sync_rows, sync_vectors
+from sot_pipeline.steps.rows import sync_rows
+from sot_pipeline.steps.vectors import sync_vectors
 from sot_pipeline.targets.database import Database, Writing
 from sot_pipeline.targets.vectors import open_store
 from sot_pipeline.workspace import EmbeddingChoice, LedgerSpec, Project, QdrantTarget, Workspace

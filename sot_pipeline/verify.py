@@ -20,7 +20,7 @@ from sot_pipeline.plan import Counts, RecordKey, diff
 from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session, open_session
-from sot_pipeline.sync import points_of_project
+from sot_pipeline.steps.vectors import points_of_project
 from sot_pipeline.targets.database import Activity
 from sot_pipeline.targets.readme import read_summary
 from sot_pipeline.targets.vectors.points import record_of_point

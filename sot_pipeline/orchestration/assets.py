@@ -23,7 +23,9 @@ from sot_pipeline.orchestration.steps import (
 )
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import hash_text
-from sot_pipeline.sync import sync_readme, sync_rows, sync_vectors
+from sot_pipeline.steps.readme import sync_readme
+from sot_pipeline.steps.rows import sync_rows
+from sot_pipeline.steps.vectors import sync_vectors
 from sot_pipeline.workspace import Workspace
 
 GROUP = "ledgers"

@@ -1,0 +1,1 @@
+"""One step of a sync for each target: plan against what it says it holds, apply exactly that plan."""
