@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.errors import ConfigError, FileUnusable
-from sot_pipeline.ledgers.project import read_project
+from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.outcome import Mode
 from sot_pipeline.refresh import add_markers, refresh_ledgers, refresh_readmes
 from sot_pipeline.runtime.contained import read_inside, real_path
-from sot_pipeline.workspace import load_workspace
+from sot_pipeline.workspace import Project, load_workspace
 from sot_pipeline_tests.workspaces import BUILDS, README, Kiln, make_kiln
 
 SECRET = BUILDS.replace("Ramp", "canary")
@@ -176,16 +176,25 @@ def test_readme_swapped_for_a_link_during_a_sync_is_a_problem(
     assert (outside / "README.md").read_text() == README
 
 
-def test_ledger_swapped_for_a_link_is_not_refreshed(kiln: Kiln, outside: Path) -> None:
-    meta = "<!-- META\nTotal_Builds: 99\n-->\n" + SECRET
-    (outside / "BUILD_HISTORY.md").write_text(meta)
+def test_ledger_swapped_for_a_link_after_it_was_read_is_not_refreshed(
+    kiln: Kiln, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = "<!-- META\nTotal_Builds: 99\n-->\n" + SECRET
+    (outside / "BUILD_HISTORY.md").write_text(wrong)
     workspace = kiln.workspace()
-    link_to(kiln.builds, outside / "BUILD_HISTORY.md")
+
+    def read_then_swap(project: Project) -> ParsedProject:
+        parsed = read_project(project)
+        link_to(kiln.builds, outside / "BUILD_HISTORY.md")
+        return parsed
+
+    monkeypatch.setattr("sot_pipeline.refresh.read_project", read_then_swap)
 
     rewrites = refresh_ledgers(workspace, workspace.projects, execute=True)
 
     assert rewrites.changed == ()
-    assert (outside / "BUILD_HISTORY.md").read_text() == meta
+    assert "leads out of the project" in rewrites.problems[0].message
+    assert (outside / "BUILD_HISTORY.md").read_text() == wrong
 
 
 @contextmanager
