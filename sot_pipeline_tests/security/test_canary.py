@@ -180,6 +180,8 @@ def test_servers_that_quote_what_they_were_sent_are_not_quoted(folder: Path, sta
         refused = written_by(folder, environment("sqlite:///sot.db", qdrant=server), commands)
         embedded = environment("sqlite:///sot.db", openai=server) | {"QDRANT_HOST": ".sot/qdrant"}
         refused += written_by(folder, embedded, commands)
+        # Where the URL names a user, that user is sent in place of the key.
+        refused += written_by(folder, embedded | {"OPENAI_BASE_URL": f"http://{server}/v1"}, commands[:1])
 
     assert refused.count(server) > 1
     require_no_canary(refused, folder)
