@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from sot_pipeline.errors import DeadlineExceeded, LockNotAcquired, SotError
 from sot_pipeline.runtime.deadline import Deadline
@@ -21,9 +21,15 @@ from sot_pipeline.runtime.process import command_words, this_process
 
 # Pauses between two looks at a held lease grow from the first to the second.
 _SHORTEST_PAUSE = 0.005
-_LONGEST_PAUSE = 0.1
-# What one try, or giving back, may take where the database is busy with somebody else.
+_LONGEST_PAUSE = 0.05
+# What one try may take where the database is busy with somebody else: never much longer than the
+# wait it is part of, for a database that fell silent must not keep a run beyond its deadline.
 _TRY_SECONDS = 5.0
+_SHORTEST_TRY_SECONDS = 1.0
+# What one try to give back may take, when all work is done or the time is over. A database that fell
+# silent ends this with the first or second; one that is only busy is worth all of them.
+_RELEASE_SECONDS = 1.0
+_RELEASE_TRIES = 10
 
 
 @contextmanager
@@ -39,8 +45,8 @@ def leased(
     """All of some leases during the block, or LockNotAcquired after `wait_seconds`.
 
     `connect` opens the connection of the heartbeat, `clock` tells the holder how long ago the last
-    one was. Names that are not in canonical order are a
-    ValueError, those that come before one this thread holds a RuntimeError.
+    one was. Names that are not in canonical order are a ValueError, those that do not come after
+    all that this thread holds a RuntimeError.
     """
     require_canonical(names)
     require_later(table.place, names)
@@ -55,9 +61,22 @@ def leased(
         held.stop()
         for name in reversed(names):
             note_released(table.place, name)
-        # What cannot be given back runs out, or is taken over from the dead.
-        with suppress(SotError):
-            table.release_leases(held.grants, Deadline(_TRY_SECONDS))
+        _give_back(table, held.grants)
+
+
+def _give_back(table: LeaseTable, grants: Sequence[Grant]) -> None:
+    """Free the leases, with patience for a busy database: the next one would have to wait for their end.
+
+    In a database that cannot be reached they run out, or are taken over from the dead.
+    """
+    for _ in range(_RELEASE_TRIES):
+        try:
+            table.release_leases(grants, Deadline(_RELEASE_SECONDS))
+        except (LockNotAcquired, DeadlineExceeded):
+            continue
+        except SotError:
+            pass
+        return
 
 
 def _acquire(
@@ -69,7 +88,7 @@ def _acquire(
     dead: tuple[Grant, ...] = ()
     while True:
         since = clock()
-        grants = _try(table, names, claim, dead, ttl)
+        grants = _try(table, names, claim, dead, ttl, end)
         if grants is not None:
             return grants, since
         dead = _wait_until_free(table, names, end, wait_seconds, tried=dead)
@@ -81,12 +100,17 @@ def _claim() -> Claim:
 
 
 def _try(
-    table: LeaseTable, names: Sequence[str], claim: Claim, dead: Sequence[Grant], ttl: float
+    table: LeaseTable, names: Sequence[str], claim: Claim, dead: Sequence[Grant], ttl: float, end: float
 ) -> tuple[Grant, ...] | None:
     try:
-        return table.acquire_leases(names, claim, dead=dead, ttl=ttl, deadline=Deadline(_TRY_SECONDS))
+        return table.acquire_leases(names, claim, dead=dead, ttl=ttl, deadline=_patience(end))
     except (LockNotAcquired, DeadlineExceeded):
         return None  # a transaction of the holder, or of anybody else, is in the way
+
+
+def _patience(end: float) -> Deadline:
+    """How long one question to the database may take in a wait until `end`."""
+    return Deadline(min(_TRY_SECONDS, max(_SHORTEST_TRY_SECONDS, end - time.monotonic())))
 
 
 def _wait_until_free(
@@ -99,14 +123,14 @@ def _wait_until_free(
     """
     pause = _SHORTEST_PAUSE
     while True:
-        locks = [lock for lock in table.locks(Deadline(_TRY_SECONDS)) if lock.name in names]
+        locks = [lock for lock in table.locks(_patience(end)) if lock.name in names]
         dead = tuple(lock.grant for lock in locks if lock.is_taken and lock.holder_is_dead)
         blocking = [lock for lock in locks if lock.is_taken and lock.grant not in dead]
         left = end - time.monotonic()
         if not blocking and (left > 0 or set(dead) - set(tried)):
             return dead
         if left <= 0:
-            raise _not_acquired(table, blocking or locks, waited)
+            raise _not_acquired(table, blocking or [lock for lock in locks if lock.owner], waited)
         # No two waiters should look in step.
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
         pause = min(2 * pause, _LONGEST_PAUSE)

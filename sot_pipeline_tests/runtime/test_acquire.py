@@ -45,10 +45,18 @@ fences = os.open(folder + "/fences", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 with Database(url) as database:
     database.upgrade(Deadline(60))
     for _ in range(times):
-        with leased(database, lambda: Database(url), ("archive", "docs"), wait_seconds=60) as held:
+        with leased(database, lambda: Database(url), ("archive", "docs"), wait_seconds=120) as held:
             os.close(os.open(folder + "/inside", os.O_CREAT | os.O_EXCL))
             os.write(fences, b"%d %d\\n" % tuple(grant.fence for grant in held.grants))
             os.unlink(folder + "/inside")
+"""
+
+KEEP_BUSY = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("busy", flush=True)
+time.sleep(0.7)
 """
 
 
@@ -234,3 +242,32 @@ def test_eight_processes_and_two_thousand_acquisitions_never_overlap(database_ur
     lines = (tmp_path / "fences").read_text().splitlines()
     assert lines == [f"{number} {number}" for number in range(1, PROCESSES * ACQUISITIONS + 1)]
     assert time.monotonic() - started < 60
+
+
+def test_database_that_is_only_busy_is_told_from_a_held_lease(sqlite_url: str) -> None:
+    with Database(sqlite_url) as busy, Database(sqlite_url) as database:
+        busy.upgrade(SOON)
+        with (
+            busy.writing("atlas", SOON),
+            pytest.raises(LockNotAcquired, match="could not be taken") as refused,
+            holding(database, sqlite_url, wait=0),
+        ):
+            pass
+
+    assert "writing to the database" in refused.value.remedy
+
+
+def test_leases_are_given_back_to_a_busy_database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try is over before the other writer is."""
+    monkeypatch.setattr("sot_pipeline.runtime.acquire._RELEASE_SECONDS", 0.2)
+    with Database(sqlite_url) as database:
+        database.upgrade(SOON)
+        with holding(database, sqlite_url):
+            busy = subprocess.Popen(
+                [sys.executable, "-c", KEEP_BUSY, sqlite_url.removeprefix("sqlite:///")], stdout=subprocess.PIPE
+            )
+            assert busy.stdout
+            assert busy.stdout.readline() == b"busy\n"
+        busy.wait()
+
+        assert states(database.locks(SOON)) == {"archive": "free", "docs": "free"}
