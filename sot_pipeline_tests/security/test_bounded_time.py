@@ -6,6 +6,7 @@ as long, and at these lengths minutes instead of a second.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,7 +36,7 @@ LENGTH = 1_000_000
 SECONDS = 10.0
 RATIO = 3.2
 # Shorter times are measured too badly to tell their ratio.
-MEASURABLE = 0.4
+MEASURABLE = 0.8
 
 MARKS = (
     *"*|`<[]()_~!>#-+=:.\\&{}\t\n 0a✅é\u2028",
@@ -113,9 +114,14 @@ def cut_snippet(text: str) -> None:
 
 
 def measured(work: Callable[[str], object], text: str) -> float:
-    started = time.process_time()
-    work(text)
-    return time.process_time() - started
+    gc.collect()
+    gc.disable()  # it looks at all objects now and then, whoever made them
+    try:
+        started = time.process_time()
+        work(text)
+        return time.process_time() - started
+    finally:
+        gc.enable()
 
 
 def require_linear(work: Callable[[str], object], mark: str, place: str = "{}", length: int = LENGTH) -> None:
@@ -131,7 +137,9 @@ def require_linear(work: Callable[[str], object], mark: str, place: str = "{}", 
     whole = measured(work, of(1))
     assert whole < SECONDS, where
     if whole > MEASURABLE:
+        # The best of some: neighbours on the machine come and go.
         half = min(measured(work, of(2)) for _ in range(2))
+        whole = min(whole, *(measured(work, of(1)) for _ in range(2)))
         assert whole < RATIO * half, f"{where}: {half:.2f} s for a half, {whole:.2f} s for the whole"
 
 
