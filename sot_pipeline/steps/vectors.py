@@ -99,11 +99,11 @@ def _update_live_version(session: Session, project_id: str, plan: Plan[str, Poin
     store, embedder = session.require_vectors()
     embedded = cached = 0
     for run in _embedded_runs(session, project_id, plan.upserts):
-        session.check(f"before points of {project_id} are written")
         with store.open(
             project_id, model=embedder.model, dimension=embedder.dimension, write=True, deadline=session.deadline
         ) as live:
             for points, vectors in run:
+                session.check(f"before points of {project_id} are written")
                 live.upsert(points, vectors.vectors, session.deadline)
                 embedded, cached = embedded + vectors.embedded, cached + vectors.cached
     if plan.deletes:
