@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from sot_pipeline_tests.conftest import PostgresServer
@@ -61,12 +60,16 @@ class MortalServer:
 
     def kill(self) -> None:
         """SIGKILL for the postmaster; its children end when they notice."""
-        os.kill(int((self.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        postmaster.kill()
+        psutil.wait_procs(family, timeout=10)
 
     def restart(self) -> None:
         self._server.ensure_postgres_running()
 
     def remove(self) -> None:
+        self._server.ensure_postgres_running()  # it cannot clean up after one that is dead
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     delay: float = 0.0
+    drip: float = 0.0  # seconds between two bytes of the body
     reset: bool = False
     tamper: Callable[[Answer], Answer] = lambda answer: answer
 
@@ -108,7 +110,7 @@ class StubOpenAIServer:
                         self._reset()
                     else:
                         self._answer(fault, request)
-                except BrokenPipeError:
+                except (BrokenPipeError, ConnectionResetError):
                     pass  # the client gave up waiting
                 finally:
                     server.done()
@@ -122,7 +124,7 @@ class StubOpenAIServer:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                _send(self.wfile, body, fault.drip)
 
             def _reset(self) -> None:
                 # Lingering for zero seconds makes close() send RST instead of FIN.
@@ -134,3 +136,10 @@ class StubOpenAIServer:
                 pass
 
         return Handler
+
+
+def _send(file: BufferedIOBase, body: bytes, drip: float) -> None:
+    """All at once, or a byte at a time with `drip` seconds before each."""
+    for start in range(0, len(body), 1 if drip else max(1, len(body))):
+        time.sleep(drip)
+        file.write(body[start : start + 1] if drip else body)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+from urllib.parse import urlsplit
 
 Connect = Callable[[], socket.socket]
 _LOOK_SECONDS = 0.02
@@ -29,6 +30,13 @@ def to_unix(path: str) -> Connect:
         return upstream
 
     return connect
+
+
+def to_tcp(url: str) -> Connect:
+    """Connects to the host and port of a URL."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or 0)
+    return lambda: socket.create_connection(address)
 
 
 class StubTcpProxy:

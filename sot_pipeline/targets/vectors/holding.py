@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sot_pipeline.errors import VectorStoreUnavailable
+from sot_pipeline.errors import DeadlineExceeded, VectorStoreUnavailable
 from sot_pipeline.runtime.deadline import Deadline
 
 # Longest wait for another process: it holds a shard for a read or a batch of writes at a time.
@@ -27,7 +27,7 @@ def holding(lock: Path, deadline: Deadline) -> Iterator[None]:
     """Hold `lock` within the block; the system frees it when the process dies.
 
     Waits for `LOCK_WAIT_SECONDS` or the deadline, whichever is sooner, then raises
-    VectorStoreUnavailable that names the holder.
+    VectorStoreUnavailable or DeadlineExceeded that names the holder.
     """
     wait = min(LOCK_WAIT_SECONDS, deadline.remaining())
     holder = lock.with_name(f"{lock.name}.holder")
@@ -36,7 +36,8 @@ def holding(lock: Path, deadline: Deadline) -> Iterator[None]:
         file_lock.acquire()
         holder.write_text(_me(), encoding="utf-8")
     except Timeout:
-        raise VectorStoreUnavailable(
+        kind = DeadlineExceeded if deadline.remaining() <= 0 else VectorStoreUnavailable
+        raise kind(
             f"The vector collection is in use by {_named_in(holder)} ({lock}; waited {wait:.1f} s).",
             remedy="Wait until it is done, or stop it, and run the same command again.",
         ) from None

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from sot_pipeline.errors import VectorStoreUnavailable
+from sot_pipeline.errors import DeadlineExceeded, VectorStoreUnavailable
 from sot_pipeline.plan import diff
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors import holding, shard
@@ -411,7 +411,7 @@ class TestOtherProcesses:
 
         started = time.monotonic()
         with (
-            pytest.raises(VectorStoreUnavailable, match=rf"in use by process {child.process.pid} on ") as refused,
+            pytest.raises(DeadlineExceeded, match=rf"in use by process {child.process.pid} on ") as refused,
             store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.3)),
         ):
             pass
@@ -438,7 +438,7 @@ class TestOtherProcesses:
 
         with (
             FileLock(Versions(folder, PROJECT).shard_lock),
-            pytest.raises(VectorStoreUnavailable, match="in use by another process"),
+            pytest.raises(DeadlineExceeded, match="in use by another process"),
             store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=Deadline(0.1)),
         ):
             pass
@@ -472,7 +472,7 @@ class TestOtherProcesses:
 
         seen = fingerprints(store)
         with (
-            pytest.raises(VectorStoreUnavailable, match="in use by process"),
+            pytest.raises(DeadlineExceeded, match="in use by process"),
             store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.1)),
         ):
             pass

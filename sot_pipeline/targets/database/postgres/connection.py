@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from psycopg.abc import RV, PQGen
 
 # What the server gets on top of the deadline to end a statement itself, and to say so.
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 
 

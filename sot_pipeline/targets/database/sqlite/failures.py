@@ -21,7 +21,7 @@ _REFUSALS = {
     sqlite3.SQLITE_READONLY: ("is read-only", "Give this user write permission on the file and its folder."),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Check that the folder exists and this user may write to it."),
     sqlite3.SQLITE_FULL: ("cannot grow, the disk is full", "Free some space; nothing was half-written."),
-    sqlite3.SQLITE_IOERR: ("cannot be read or written (input/output error)", "Check the disk it lies on."),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written (input/output error)", "Check its disk and the space on it."),
     sqlite3.SQLITE_PERM: ("may not be opened by this user", "Give this user permission on the file and its folder."),
 }
 
