@@ -114,7 +114,6 @@ def cut_snippet(text: str) -> None:
 
 
 def measured(work: Callable[[str], object], text: str) -> float:
-    gc.collect()
     gc.disable()  # it looks at all objects now and then, whoever made them
     try:
         started = time.process_time()
