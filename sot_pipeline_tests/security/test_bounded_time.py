@@ -32,7 +32,7 @@ SECTION = "### BUILD-1 | 2026-01-01 | Work | Title\n\n"
 SUMMARY = "<!-- AUTO-GENERATED SUMMARY -->\n"
 
 # Processor seconds a text of LENGTH may take, and how much longer than one of half the length.
-LENGTH = 1_000_000
+LENGTH = 300_000
 SECONDS = 10.0
 RATIO = 3.2
 # Shorter times are measured too badly to tell their ratio.
