@@ -21,8 +21,9 @@ from sot_pipeline_tests.stubs.tcp_proxy import StubTcpProxy, to_tcp
 from sot_pipeline_tests.workspaces import SECONDS, Kiln, make_kiln
 
 MAX_SECONDS = 2.0
-# Start of the process, the moment a peer gets to answer late, and giving back leases on a line that is dead.
-OVERRUN_SECONDS = 6.0
+# Start of the process on a busy machine, the moment a peer gets to answer late, giving back leases on a dead line.
+# Alone on two cores it is below 4.
+OVERRUN_SECONDS = 8.0
 
 
 def run_out_of_time(kiln: Kiln, *options: str, max_seconds: float = MAX_SECONDS) -> Ended:
