@@ -20,7 +20,6 @@ from sot_pipeline.workspace import Workspace
 
 WRITE_LOCKS = ("archive", "docs")
 READ_LOCKS = ("docs",)
-LOCK_WAIT_SECONDS = 30.0
 
 
 def lock_folder(workspace: Workspace) -> Path:

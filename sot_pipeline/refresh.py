@@ -15,11 +15,12 @@ from sot_pipeline.errors import SotError
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.refresh import refreshed
 from sot_pipeline.ledgers.summary import summarize
-from sot_pipeline.locking import LOCK_WAIT_SECONDS, lock_folder
+from sot_pipeline.locking import lock_folder
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.runtime.contained import real_path
 from sot_pipeline.runtime.files import replace_file
 from sot_pipeline.runtime.locks import MultiLock
+from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.targets.readme import add_marker_pair, read_summary, update_readme
 from sot_pipeline.workspace import Project, Workspace
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from sot_pipeline.embedding import open_embedder
 from sot_pipeline.embedding.embedder import Embedder
 from sot_pipeline.errors import DatabaseUnavailable, EmbeddingMismatch, RequirementMissing, VectorStoreUnavailable
-from sot_pipeline.locking import LOCK_WAIT_SECONDS, READ_LOCKS, WRITE_LOCKS, locked
+from sot_pipeline.locking import READ_LOCKS, WRITE_LOCKS, locked
 from sot_pipeline.outcome import Mode
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.held import HeldLeases
+from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.vectors import open_store

@@ -10,20 +10,23 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from sot_pipeline.errors import SotError
 from sot_pipeline.ledgers.project import read_project
-from sot_pipeline.locking import LOCK_WAIT_SECONDS
 from sot_pipeline.outcome import Mode, ProjectOutcome, SyncReport
 from sot_pipeline.plan import Problem
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
+from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
-from sot_pipeline.session import Session, open_session
-from sot_pipeline.steps.readme import sync_readme
-from sot_pipeline.steps.rows import sync_rows
-from sot_pipeline.steps.vectors import sync_vectors
 from sot_pipeline.workspace import Project, Workspace
+
+if TYPE_CHECKING:
+    from sot_pipeline.session import Session
+
+# Sessions and steps are imported where a mode needs them: `sot sync` alone only reads files, and
+# all that knows databases, collections and locks would be a fifth of its time.
 
 
 @dataclass
@@ -67,16 +70,22 @@ def sync_project(
         steps.outcome = replace(steps.outcome, parsed=parsed.parsed, problems=parsed.problems)
         session.check(f"before the targets of {project.id}")
     if mode.rows and not steps.error:
+        from sot_pipeline.steps.rows import sync_rows
+
         with steps.step("database"):
             rows = sync_rows(session, parsed, execute=execute, allow_mass_delete=allow_mass_delete)
             steps.outcome = replace(steps.outcome, database=rows, problems=_merged(steps, rows.problems))
     if mode.vectors and not steps.error:
+        from sot_pipeline.steps.vectors import sync_vectors
+
         with steps.step("vectors"):
             vectors = sync_vectors(
                 session, parsed, execute=execute, rebuild=rebuild, allow_mass_delete=allow_mass_delete
             )
             steps.outcome = replace(steps.outcome, vectors=vectors, problems=_merged(steps, vectors.problems))
     if mode.readme and not steps.error:
+        from sot_pipeline.steps.readme import sync_readme
+
         with steps.step("readme"):
             readme = sync_readme(session, parsed, execute=execute)
             found = readme.problems if readme else ()
@@ -87,6 +96,21 @@ def sync_project(
 def _merged(steps: _Steps, found: Iterable[Problem]) -> tuple[Problem, ...]:
     """Problems so far and new ones; rows and points report the same lost ledger once."""
     return tuple(dict.fromkeys((*steps.outcome.problems, *found)))
+
+
+def _read_only(projects: tuple[Project, ...], deadline: Deadline) -> tuple[tuple[ProjectOutcome, ...], SotError | None]:
+    """What the ledgers hold, and what stopped the reading; no target is looked at."""
+    outcomes: list[ProjectOutcome] = []
+    for project in projects:
+        steps = _Steps(ProjectOutcome(project.id, {}, ()))
+        with steps.step("parse"):
+            deadline.check(f"before the ledgers of {project.id}")
+            parsed = read_project(project)
+            steps.outcome = replace(steps.outcome, parsed=parsed.parsed, problems=parsed.problems)
+        if steps.error:
+            return tuple(outcomes), steps.error
+        outcomes.append(steps.outcome)
+    return tuple(outcomes), None
 
 
 def sync_projects(
@@ -108,6 +132,10 @@ def sync_projects(
     problem of one project does not keep the next from being synced; a passed deadline, a lost
     database or a lost lease does.
     """
+    if mode is Mode.DOCS_ONLY and not lock_reads:
+        return SyncReport(mode, execute, workspace.targets, *_read_only(projects, deadline))
+    from sot_pipeline.session import open_session
+
     outcomes: list[ProjectOutcome] = []
     first: SotError | None = None
     notes: tuple[str, ...] = ()

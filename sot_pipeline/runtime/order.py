@@ -8,6 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+# How long a writer waits for others, if nobody says otherwise.
+LOCK_WAIT_SECONDS = 30.0
+
 CANONICAL_ORDER = ("queue", "runs", "archive", "docs")
 
 # Place (folder or database) and name → thread that holds the lock in this process.
