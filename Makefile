@@ -15,11 +15,14 @@ setup: $(READY) ## .venv with the pinned packages and .venv/bin/sot; does nothin
 
 # --no-deps: the lock is complete, and pip would spend as long resolving it as installing it.
 # --no-build-isolation: setuptools is pinned in the lock as well, so nothing unpinned is fetched.
+# compileall: pip does that for packages it copies; ours stays where it is, and a Python that may not
+# write bytecode would compile it at every command.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
+	$(BIN)/python -m compileall -q sot_pipeline
 	@touch $@
 
 demo: setup ## a small workspace in demo/, synced in full

@@ -121,10 +121,11 @@ class ProjectSection(_Section):
 class ConfigFile(_Section):
     """All of `sot.toml`."""
 
-    workspace: WorkspaceSection = WorkspaceSection()
-    schedules: SchedulesSection = SchedulesSection()
-    search: SearchSection = SearchSection()
-    notify: NotifySection = NotifySection()
+    # A section that is not there is validated as an empty one: with the others, in one go.
+    workspace: WorkspaceSection = Field(default_factory=dict, validate_default=True)
+    schedules: SchedulesSection = Field(default_factory=dict, validate_default=True)
+    search: SearchSection = Field(default_factory=dict, validate_default=True)
+    notify: NotifySection = Field(default_factory=dict, validate_default=True)
     project: tuple[ProjectSection, ...] = Field(min_length=1)
 
 
