@@ -1,6 +1,6 @@
 """Random edits, syncs, kills and verifications for as long as one likes, all from one seed.
 
-    python benchmarks/soak.py --seconds 3600 --seed 7 [--database-url URL] [--output soak.json]
+    python benchmarks/soak.py --seconds 3600 --seed 7 [--database postgresql] [--output soak.json]
 
 This process stays, syncs now and then and is watched for growth; other processes are started and
 killed beside it. At the end all targets must agree, and hold what a fresh sync of the same files
@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from machine import machine, write_report
+from servers import KINDS, databases
 
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.outcome import Mode
@@ -113,6 +114,7 @@ class Ledger:
 class Soaked:
     """What happened, and how it ended. Resident memory in MB, after the warm-up and at the end."""
 
+    database: str
     seed: int
     seconds: float
     actions: dict[str, int]
@@ -130,7 +132,7 @@ class Soaked:
 class Soak:
     """A workspace in `folder` and everything that is done to it."""
 
-    def __init__(self, folder: Path, seed: int, database_url: str | None) -> None:
+    def __init__(self, folder: Path, seed: int, database_url: str) -> None:
         self._folder = folder
         self._rng = random.Random(seed)
         self._seed = seed
@@ -139,7 +141,7 @@ class Soak:
         self.readme = folder / "README.md"
         self.readme.write_text(README, encoding="utf-8")
         self.ledger = Ledger(folder / "docs" / "BUILD_HISTORY.md", self._rng)
-        self._environment = {"DATABASE_URL": database_url or f"sqlite:///{folder / 'sot.db'}"}
+        self._environment = {"DATABASE_URL": database_url}
         self._actions: Counter[str] = Counter()
         self._codes: Counter[str] = Counter()
         self._rss: list[float] = []
@@ -156,6 +158,7 @@ class Soak:
             self.sync_here()
         self.sync_here()
         return Soaked(
+            self._environment["DATABASE_URL"].partition(":")[0],
             self._seed,
             seconds,
             dict(self._actions),
@@ -259,11 +262,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--database-url")
+    parser.add_argument("--database", choices=KINDS, default="sqlite")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="sot-soak-"))  # kept where something is wrong
-    soaked = Soak(folder / "workspace", arguments.seed, arguments.database_url).run(arguments.seconds)
+    with databases(arguments.database) as fresh_url:
+        soaked = Soak(folder / "workspace", arguments.seed, fresh_url(folder)).run(arguments.seconds)
     write_report({"machine": machine(), **asdict(soaked), "passed": soaked.passed}, arguments.output)
     if soaked.passed:
         shutil.rmtree(folder)
