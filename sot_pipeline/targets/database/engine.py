@@ -78,7 +78,10 @@ class FullText(Protocol):
         ...
 
     def prepare(self) -> None:
-        """Make what is missing of table and index, and the index anew where it can differ from the table."""
+        """Make what is missing of table and index, and the index anew where it can differ from the table.
+
+        Only where the table is empty the index may be left to `finish`.
+        """
         ...
 
     def unsound(self, project_id: str) -> set[RecordKey]:
@@ -86,7 +89,11 @@ class FullText(Protocol):
         ...
 
     def replace(self, keys: Sequence[RecordKey], documents: Sequence[Document]) -> None:
-        """Delete all rows of the entries `keys`, then add rows and index them."""
+        """Delete all rows of the entries `keys`, then add rows and index them; `finish` has to follow."""
+        ...
+
+    def finish(self) -> None:
+        """Do what is done once after `prepare` and every `replace` of a transaction."""
         ...
 
     def search(

@@ -46,10 +46,13 @@ class Writing:
         `keep` are left alone; with `deep` the text and the index are compared, not just fingerprints.
         """
         engine, project_id = self._engine, self._project_id
-        if not engine.full_text.is_ready() or (deep and engine.full_text.unsound(project_id)):
+        sound = engine.full_text.is_ready() and not (deep and engine.full_text.unsound(project_id))
+        if not sound:
             engine.full_text.prepare()
         plan = full_text.plan(engine, project_id, records, keep=keep, deep=deep)
         full_text.apply(engine, plan)
+        if not (sound and plan.is_empty):
+            engine.full_text.finish()
         reach(Failpoint.FULL_TEXT_APPLIED)
         return plan
 

@@ -29,12 +29,13 @@ CREATE TABLE IF NOT EXISTS sot_fulltext (
     entry_id text NOT NULL, chunk integer NOT NULL, fingerprint text NOT NULL, title text NOT NULL,
     body text NOT NULL, words integer NOT NULL, terms tsvector NOT NULL);
 CREATE INDEX IF NOT EXISTS sot_fulltext_lookup ON sot_fulltext (project_id, file_type, entry_id, fingerprint);
-CREATE INDEX IF NOT EXISTS sot_fulltext_index ON sot_fulltext USING gin (terms);
 CREATE OR REPLACE FUNCTION sot_forget_fingerprint() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN NEW.fingerprint := ''; RETURN NEW; END $$;
 CREATE OR REPLACE TRIGGER sot_fulltext_changed BEFORE UPDATE ON sot_fulltext FOR EACH ROW
 EXECUTE FUNCTION sot_forget_fingerprint();
 """
+# Over all rows at once it takes a third of the time that adding them one by one does.
+_INDEX = "CREATE INDEX IF NOT EXISTS sot_fulltext_index ON sot_fulltext USING gin (terms)"
 _COLUMNS = {
     "project_id": "text",
     "file_type": "text",
@@ -65,8 +66,14 @@ class PostgresFullText:
         return None not in found[0]
 
     def prepare(self) -> None:
-        """See `FullText.prepare`."""
+        """See `FullText.prepare`; the index of an empty table is left to `finish`."""
         self._engine.execute(_PREPARE)
+        if self._engine.query("SELECT EXISTS (SELECT FROM sot_fulltext)") == [(True,)]:
+            self.finish()
+
+    def finish(self) -> None:
+        """See `FullText.finish`: makes the index of a table that had none."""
+        self._engine.execute(_INDEX)
 
     def unsound(self, project_id: str) -> set[RecordKey]:
         """See `FullText.unsound`: entries whose tsvectors are not those of their text."""

@@ -99,7 +99,7 @@ class SqliteFullText:
             if not self._engine.query("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)):
                 self._engine.execute(statement)
         self._engine.execute(f"INSERT INTO {_INDEX} ({_INDEX}) VALUES ('rebuild')")
-        self._seal()
+        self.finish()
 
     def _drop_index(self) -> None:
         try:
@@ -113,7 +113,8 @@ class SqliteFullText:
             for (name,) in self._engine.query("SELECT name FROM sqlite_master WHERE name GLOB ?", (f"{_INDEX}_*",)):
                 self._engine.execute(f"DROP TABLE {name}")
 
-    def _seal(self) -> None:
+    def finish(self) -> None:
+        """See `FullText.finish`: seals the index."""
         self._engine.execute("DELETE FROM sot_fulltext_seal")
         self._engine.execute(f"INSERT INTO sot_fulltext_seal SELECT {_SIZE}")
 
@@ -145,7 +146,6 @@ class SqliteFullText:
         newest = self._engine.query("SELECT coalesce(max(id), 0) FROM sot_fulltext")[0]
         self._engine.execute_many(_INSERT, documents)
         self._engine.execute(_ADD_NEW, cast("tuple[int]", newest))
-        self._seal()
 
     def search(
         self, words: Sequence[str], *, named: Collection[str], where: Mapping[str, Sequence[str]], limit: int
