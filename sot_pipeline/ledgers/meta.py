@@ -25,7 +25,7 @@ _ENTRIES = re.compile(
     rb"(?<!\d)(?P<number>\d{1,18}+)[ \t]++(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
     rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
 )
-_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\n]*?)[ \t]*$")
+_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*+(?P<time>[^\n]*)")
 _SUMMARY_TIME = re.compile(rb"Last updated:[ \t]*(?P<time>\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)")
 
 
@@ -96,4 +96,10 @@ def time_stamps(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple
     meta, summary = _blocks(text, found)
     in_meta = _META_TIME.search(text, *meta) if meta else None
     in_summary = _SUMMARY_TIME.search(text, *summary) if summary else None
-    return (in_meta.span("time") if in_meta else None, in_summary.span("time") if in_summary else None)
+    return (_trimmed(in_meta) if in_meta else None, in_summary.span("time") if in_summary else None)
+
+
+def _trimmed(line: re.Match[bytes]) -> tuple[int, int]:
+    """Where the time of a line stands, without the end of the comment that may follow it."""
+    time = line["time"].partition(b"-->")[0].rstrip(b" \t")
+    return line.start("time"), line.start("time") + len(time)

@@ -157,6 +157,11 @@ def test_text_is_processed_in_linear_time(work: Callable[[str], object]) -> None
         require_linear(work, mark, place="x {}x", length=LENGTH // 8)
 
 
+@pytest.mark.parametrize("mark", [" ", "\t", "a ", "-->", "-"])
+def test_time_of_meta_is_refreshed_in_linear_time(mark: str) -> None:
+    require_linear(refresh, mark, place="<!-- META\nTotal_Builds: 7\nLast_Updated: a{}a\n-->\n" + SECTION)
+
+
 def test_redaction_takes_linear_time() -> None:
     for mark in URLS:
         require_linear(redact, mark)
