@@ -18,4 +18,4 @@ def test_times_are_as_documented() -> None:
     stated = [float(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
 
     assert stated == [TIMES.ttl, TIMES.heartbeat, TIMES.ttl - TIMES.margin, TIMES.stall, TIMES.grace]
-    assert f"`--lock-wait` seconds ({LOCK_WAIT_SECONDS:g})" in text
+    assert f"`--lock-wait` seconds ({LOCK_WAIT_SECONDS:g};" in text
