@@ -17,7 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,8 +92,8 @@ def last_number(pattern: str, told: str) -> int:
 
 def defect_in(told: str) -> str:
     """From the traceback on, or what the fuzzer says itself (time, memory)."""
-    found = re.search(r"=== Uncaught Python exception: ===\n(.*?)\n==\d+==|(ERROR: libFuzzer: .*)", told, re.DOTALL)
-    return (found[1] or found[2])[-DEFECT_BYTES:] if found else told[-DEFECT_BYTES:]
+    found = re.search(r"=== Uncaught Python exception: ===\n(.*?)(?=\n==\d+==|\Z)", told, re.DOTALL)
+    return (found[1].strip() if found else told)[-DEFECT_BYTES:]
 
 
 def run_inside(folder: Path, name: str, seconds: int, seed: int) -> None:
@@ -125,9 +125,19 @@ def run_inside(folder: Path, name: str, seconds: int, seed: int) -> None:
         "print_final_stats": 1,
     }
     atheris.Setup(
-        [sys.argv[0], *(f"-{flag}={value}" for flag, value in flags.items()), str(folder / "corpus")], target.run
+        [sys.argv[0], *(f"-{flag}={value}" for flag, value in flags.items()), str(folder / "corpus")],
+        lambda data: try_input(target.run, data, folder / "defects" / "exception"),
     )
     atheris.Fuzz()
+
+
+def try_input(run: Callable[[bytes], None], data: bytes, kept: Path) -> None:
+    """Run; an input that raises is kept, whatever becomes of the process then."""
+    try:
+        run(data)
+    except BaseException:
+        kept.write_bytes(data)
+        raise
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -22,7 +22,7 @@ import numpy as np
 from sot_pipeline.embedding.answer import vectors_of
 from sot_pipeline.errors import ConfigError, EmbeddingFailed, ReadmeMarkersError
 from sot_pipeline.ledgers.model import ParsedLedger
-from sot_pipeline.ledgers.parse import NotText, normalized, parse_ledger
+from sot_pipeline.ledgers.parse import BOM, NotText, normalized, parse_ledger
 from sot_pipeline.ledgers.refresh import refreshed
 from sot_pipeline.plan import hash_record
 from sot_pipeline.targets.chunks import chunk_text, utf8_size
@@ -59,7 +59,8 @@ def ledger(data: bytes) -> None:
     assert all(1 <= line <= last for line in parsed.lines.values())
     assert all(problem.line is None or 1 <= problem.line <= last for problem in parsed.problems)
     for end in (b"\n", b"\r\n", b"\r"):
-        other = parse_ledger(plain.replace(b"\n", end), SPEC, "demo")
+        # One mark is no part of the text; a second one is.
+        other = parse_ledger(BOM + plain.replace(b"\n", end), SPEC, "demo")
         assert (other.records, other.lines, other.problems) == (parsed.records, parsed.lines, parsed.problems)
     refresh(data, parsed)
 
