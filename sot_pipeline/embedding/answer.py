@@ -39,11 +39,12 @@ def vectors_of(body: bytes, *, count: int, dimension: int | None, server: str) -
         raise _unusable(server, "vectors that hold something other than numbers") from None
     if not np.isfinite(numbers).all():
         raise _unusable(server, "a vector with NaN or infinite numbers")
-    with np.errstate(over="ignore"):
-        norms = np.linalg.norm(numbers, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not norms.all():
-        raise _unusable(server, "a vector without a direction (all zeros, or too large to measure)")
-    directions: Vectors = (numbers / norms).astype(np.float32)
+    largest = np.abs(numbers).max(axis=1, keepdims=True)
+    if not largest.all():
+        raise _unusable(server, "a vector without a direction (all zeros)")
+    # Squares of very small or very large numbers would not be numbers any more.
+    scaled = numbers / largest
+    directions: Vectors = (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
     return directions
 
 

@@ -25,7 +25,7 @@ _ENTRIES = re.compile(
     rb"(?<!\d)(?P<number>\d{1,18}+)[ \t]++(?P<label>(?:build|decision|debug|issue|entr|session)[a-z]*(?:\([a-z]+\))?"
     rb"(?:[ \t]+(?:entr|session)[a-z]*(?:\([a-z]+\))?)?)"
 )
-_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*(?P<time>[^\n]*?)[ \t]*$")
+_META_TIME = re.compile(rb"(?m)^[ \t]*Last_Updated[ \t]*:[ \t]*+(?P<time>[^\n]*)")
 _SUMMARY_TIME = re.compile(rb"Last updated:[ \t]*(?P<time>\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?)")
 
 
@@ -73,13 +73,21 @@ def _statements(text: bytes, found: Scan, truth: Truth) -> Iterator[Stated]:
     if meta and (total := _TOTAL.search(text, *meta)):
         yield _stated(total, truth.unique)
     if summary:
-        unique = _UNIQUE.search(text, *summary)
-        entries = _ENTRIES.search(text, *summary)
+        unique = _outside_rows(_UNIQUE.search(text, *summary))
+        entries = _outside_rows(_ENTRIES.search(text, *summary))
         if entries:
             # Where unique ids are counted as well, the first number counts rows and sections.
             yield _stated(entries, truth.entries if unique else truth.unique)
         if unique:
             yield _stated(unique, truth.unique)
+
+
+def _outside_rows(found: re.Match[bytes] | None) -> re.Match[bytes] | None:
+    """`found`, unless it stands in a row of the index that is glued to its line: cells belong to an entry."""
+    if found is None:
+        return None
+    line = found.string.rfind(b"\n", 0, found.start()) + 1
+    return None if found.string.count(b"|", line, found.start()) > 1 else found
 
 
 def _stated(match: re.Match[bytes], truth: int) -> Stated:
@@ -95,5 +103,11 @@ def time_stamps(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple
     """Where META's and the summary's time of last update stand (bytes)."""
     meta, summary = _blocks(text, found)
     in_meta = _META_TIME.search(text, *meta) if meta else None
-    in_summary = _SUMMARY_TIME.search(text, *summary) if summary else None
-    return (in_meta.span("time") if in_meta else None, in_summary.span("time") if in_summary else None)
+    in_summary = _outside_rows(_SUMMARY_TIME.search(text, *summary)) if summary else None
+    return (_trimmed(in_meta) if in_meta else None, in_summary.span("time") if in_summary else None)
+
+
+def _trimmed(line: re.Match[bytes]) -> tuple[int, int]:
+    """Where the time of a line stands, without the end of the comment that may follow it."""
+    time = line["time"].partition(b"-->")[0].rstrip(b" \t")
+    return line.start("time"), line.start("time") + len(time)

@@ -145,6 +145,7 @@ def _not_acquired(table: LeaseTable, locks: Sequence[Lock], waited: float) -> Lo
     lock = locks[0]
     return LockNotAcquired(
         f"Lock '{lock.name}' in {table.place} is held by {lock.describe_holder()}; waited {waited:g} s.",
-        remedy="Wait until it is done or stop it, then run the same command again (--lock-wait SECONDS). "
+        remedy="Wait until it is done or stop it, then run the same command again "
+        "('sot sync' waits longer with --lock-wait SECONDS). "
         f"If it is gone for good: {lock.break_command()}",
     )

@@ -87,7 +87,8 @@ class MultiLock:
             holder = read_holder(self._folder, name)
             raise LockNotAcquired(
                 f"Lock '{name}' ({path}) is held by {holder or 'another process'}; waited {self._wait_seconds:g} s.",
-                remedy="Wait until it is done or stop it, then run the same command again (--lock-wait SECONDS).",
+                remedy="Wait until it is done or stop it, then run the same command again "
+                "('sot sync' waits longer with --lock-wait SECONDS).",
             ) from None
         self._locks.append((path, lock))
         note_taken(str(self._folder), name)

@@ -12,15 +12,27 @@ from sot_pipeline.errors import ConfigError
 from sot_pipeline.outcome import Mode
 from sot_pipeline.runtime import failpoints
 from sot_pipeline.runtime.failpoints import VARIABLE, Failpoint, armed_by
+from sot_pipeline.targets.database.rows import digest_of
 from sot_pipeline_tests.faults.processes import run
 from sot_pipeline_tests.faults.states import CHANGED_TEXTS, State, edit, leftovers, require_agreement, state_of
-from sot_pipeline_tests.workspaces import Kiln, make_kiln, many_builds
+from sot_pipeline_tests.workspaces import README, Kiln, make_kiln, many_builds
 
 FIRST_SYNC = {Failpoint.SCHEMA_UPGRADED, Failpoint.VERSION_STARTED}
 REBUILD = {point for point in Failpoint if point.startswith("version-")} - FIRST_SYNC
 POINTS = list(Failpoint)
 # Where the vectors of the changed texts are not yet in the cache.
 UNCACHED = {*POINTS[: POINTS.index(Failpoint.TEXTS_CACHED)], Failpoint.VERSION_CREATED}
+
+
+NOTHING = State(digest_of({}), {}, README.encode())
+
+
+def require_old_or_new(left: State, before: State, after: State) -> None:
+    """Rows and README are wholly one or the other, and so is each point, or it is seen to be neither ("")."""
+    assert left.rows in {before.rows, after.rows}
+    assert left.readme in {before.readme, after.readme}
+    for key, fingerprint in left.points.items():
+        assert fingerprint in {before.points.get(key), after.points.get(key), ""}, key
 
 
 @pytest.fixture
@@ -30,15 +42,17 @@ def kiln(tmp_path: Path, database_url: str) -> Kiln:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_sync_killed_at_any_step_is_completed_by_the_next(kiln: Kiln, point: Failpoint, undisturbed: State) -> None:
+    before = NOTHING
     if point not in FIRST_SYNC:
         kiln.synced()
+        before = state_of(kiln)
     edit(kiln)
     rebuild = ["--rebuild"] if point in REBUILD else []
 
     died = run(kiln, "sync", "--full", "--execute", *rebuild, environment={VARIABLE: point})
 
     assert died.code == -signal.SIGKILL, f"{point} was not reached: {died.err}"
-    assert kiln.readme.read_bytes().count(b"SOT_SUMMARY_END") == 1
+    require_old_or_new(state_of(kiln), before, undisturbed)
     after = kiln.synced(rebuild=bool(rebuild))
     assert state_of(kiln) == undisturbed
     require_agreement(kiln)

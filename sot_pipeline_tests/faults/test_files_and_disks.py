@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline_tests.faults.conftest import fill
 from sot_pipeline_tests.faults.processes import run
-from sot_pipeline_tests.faults.states import State, edit, leftovers, require_agreement, state_of
+from sot_pipeline_tests.faults.states import State, edit, leftovers, points_of, require_agreement, state_of
 from sot_pipeline_tests.workspaces import README, Kiln, make_kiln
 
 SmallDisk = Callable[[Path, float], Path]
@@ -64,6 +65,22 @@ def test_full_disk_under_the_collection(
     filler.unlink()
     assert state_of(kiln).points == before.points
     require_convergence(kiln, undisturbed)
+
+
+def test_collection_on_a_full_disk_is_not_even_loaded(tmp_path: Path, sqlite_url: str, small_disk: SmallDisk) -> None:
+    """The engine would map its files into memory, and now and then die of SIGBUS."""
+    kiln = make_kiln(tmp_path / "kiln", sqlite_url)
+    disk = small_disk(kiln.folder / ".sot" / "qdrant", 128)
+    kiln.synced()
+    before = points_of(kiln)
+    filler = fill(disk)
+    os.truncate(filler, filler.stat().st_size - 64 * 1024)
+
+    with pytest.raises(VectorStoreUnavailable, match=r"Only 0\.1 MB are free.*reading points needs"):
+        points_of(kiln)
+
+    filler.unlink()
+    assert points_of(kiln) == before
 
 
 def test_full_disk_under_the_readme(tmp_path: Path, sqlite_url: str, small_disk: SmallDisk, undisturbed: State) -> None:

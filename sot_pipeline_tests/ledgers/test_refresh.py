@@ -72,6 +72,38 @@ def test_line_ends_and_byte_order_mark_stay(ending: str, mark: str) -> None:
     assert after == mark + expected.replace("\n", ending)
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("Last_Updated: 2026-01-03 -->", "Last_Updated: 2026-11-21T12:30:45Z -->"),
+        ("Last_Updated:-->", "Last_Updated:2026-11-21T12:30:45Z-->"),
+        ("Last_Updated: today-->and more -->", "Last_Updated: 2026-11-21T12:30:45Z-->and more -->"),
+    ],
+)
+def test_comment_that_ends_in_the_line_of_its_time_stays_closed(line: str, wanted: str) -> None:
+    text = f"<!-- META\nTotal_Builds: 158\n{line}\n{BODY}"
+
+    after = refresh(text)
+
+    assert after == text.replace("158", "2").replace(line, wanted)
+    assert parse(after).records == parse(text).records
+    assert refresh(after) == after
+
+
+@pytest.mark.parametrize(
+    "cells", ["Work | 9 build entries (9 unique builds)", "Work | S | Last updated: 2026-01-03 17:20:50"]
+)
+def test_row_that_is_glued_into_the_summary_keeps_its_words(cells: str) -> None:
+    glued = f"text | 2026-01-01 | BUILD-3 | {cells} | 1 |"
+    text = SUMMARY.format(words="").replace("**Summary**: ", f"{glued}\n") + META.format(total="Total_Builds: 9") + BODY
+
+    after = refresh(text)
+
+    assert glued in after
+    assert "Total_Builds: 3" in after
+    assert parse(after).records == parse(text).records
+
+
 def test_block_inside_an_entry_or_a_fence_is_not_rewritten() -> None:
     meta = META.format(total="Total_Builds: 158")
     text = f"# L\n\n```\n{meta}```\n\n## BUILD-1: A\n\n{meta}text\n"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,11 @@ def test_text_is_processed_in_linear_time(work: Callable[[str], object]) -> None
         require_linear(work, mark, place="x {}x", length=LENGTH // 8)
 
 
+@pytest.mark.parametrize("mark", [" ", "\t", "a ", "-->", "-"])
+def test_time_of_meta_is_refreshed_in_linear_time(mark: str) -> None:
+    require_linear(refresh, mark, place="<!-- META\nTotal_Builds: 7\nLast_Updated: a{}a\n-->\n" + SECTION)
+
+
 def test_redaction_takes_linear_time() -> None:
     for mark in URLS:
         require_linear(redact, mark)
@@ -191,3 +197,24 @@ def test_large_ledger_is_parsed_with_little_time_and_memory(text: str, entries: 
     done = run_limited(LARGE, text, mebibytes=2_048, seconds=30)
 
     assert done.stdout.strip() == str(entries), done.stderr[-500:]
+
+
+OVERSIZED = """
+import sys
+from pathlib import Path
+from sot_pipeline.ledgers.read import read_ledger
+from sot_pipeline.workspace import load_workspace
+project = load_workspace(Path(sys.argv[1]), env={}).projects[0]
+print(read_ledger(project, project.ledgers[0]).problem.message)
+"""
+
+
+def test_ledger_over_the_size_limit_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "sot.toml").write_text('[[project]]\nid = "demo"\n')
+    with (tmp_path / "docs" / "BUILD_HISTORY.md").open("wb") as sparse:
+        sparse.truncate(64 * 1024**3)
+
+    done = run_limited(OVERSIZED, tmp_path / "sot.toml", mebibytes=1_024, seconds=8)
+
+    assert "larger than 64 MiB" in done.stdout, done.stderr[-500:]

@@ -50,6 +50,7 @@ class StubOpenAIServer:
         self.dimension = dimension
         self.delay = delay
         self.requests: list[dict[str, object]] = []
+        self.asked_at: list[float] = []  # time.monotonic() of each request
         self.authorizations: list[str | None] = []
         self.most_at_once = 0
         self._at_once = 0
@@ -81,6 +82,7 @@ class StubOpenAIServer:
     def take(self, request: dict[str, object], authorization: str | None) -> Fault:
         with self._lock:
             self.requests.append(request)
+            self.asked_at.append(time.monotonic())
             self.authorizations.append(authorization)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # The engine maps sparse files of 32 MB each into memory and dies of a signal where the disk cannot
 # back them; so a write starts only with room for its batch and for what the engine adds.
 MIN_FREE_BYTES = 4 * BATCH_BYTES
+# Loading touches a few pages of them as well, and died with less than one page free.
+MIN_FREE_BYTES_TO_READ = 1024 * 1024
 
 _SCROLL_POINTS = 10_000
 
@@ -78,7 +80,7 @@ def create_shard(folder: Path, dimension: int) -> EdgeShard:
     """A new shard in `folder`, which must not exist; its payload indexes come before any point."""
     import qdrant_edge as engine
 
-    require_space(folder.parent)
+    require_space(folder.parent, MIN_FREE_BYTES, "writing")
     folder.mkdir()
     config = engine.EdgeConfig(
         vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine), wal_enabled=False
@@ -91,9 +93,13 @@ def create_shard(folder: Path, dimension: int) -> EdgeShard:
 
 
 def load_shard(folder: Path) -> EdgeShard:
-    """The shard in `folder`. Raises ShardDamaged where there is none or the engine cannot read it."""
+    """The shard in `folder`.
+
+    Raises ShardDamaged where there is none or the engine cannot read it, VectorStoreUnavailable on a full disk.
+    """
     import qdrant_edge as engine
 
+    require_space(folder.parent, MIN_FREE_BYTES_TO_READ, "reading")
     with engine_errors(folder):
         return engine.EdgeShard.load(str(folder))
 
@@ -108,12 +114,12 @@ def index_payload(shard: EdgeShard) -> None:
             shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
 
 
-def require_space(folder: Path) -> None:
-    """Raises VectorStoreUnavailable where the disk is too full for a write."""
+def require_space(folder: Path, needed: int, act: str) -> None:
+    """Raises VectorStoreUnavailable where the disk is too full for `act` on points."""
     free = shutil.disk_usage(folder).free
-    if free < MIN_FREE_BYTES:
+    if free < needed:
         raise VectorStoreUnavailable(
-            f"Only {free // 1_000_000} MB are free at {folder}; writing points needs {MIN_FREE_BYTES // 1_000_000} MB.",
+            f"Only {free / 1_000_000:.1f} MB are free at {folder}; {act} points needs {needed / 1_000_000:.0f} MB.",
             remedy="Free some space and run the same command again; what is stored stays.",
         )
 
@@ -163,7 +169,7 @@ class EmbeddedCollection:
         shard = self._changing()
         for batch in batches(points, vectors, self._dimension):
             deadline.check("before a batch of points was written")
-            require_space(self._folder)
+            require_space(self._folder, MIN_FREE_BYTES, "writing")
             rows = [engine.Point(key_id, vector, payload) for key_id, vector, payload in batch]
             self._update(shard, engine.UpdateOperation.upsert_points(rows))
             reach(Failpoint.POINTS_UPSERTED)
