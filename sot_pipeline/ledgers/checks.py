@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sot_pipeline.ledgers.entries import Definition
 from sot_pipeline.ledgers.index import IndexRow
-from sot_pipeline.ledgers.meta import drift
+from sot_pipeline.ledgers.meta import Blocks, drift
 from sot_pipeline.ledgers.model import Truth
 from sot_pipeline.ledgers.orphans import strict_entry
-from sot_pipeline.ledgers.scan import Hidden, Scan
+from sot_pipeline.ledgers.scan import Hidden, Span
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.workspace import LedgerSpec
 
@@ -19,14 +19,17 @@ IDS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the parser saw, for the checks to judge. `text` has line feeds alone."""
+    """What the parser saw, for the checks to judge; rows come with their lines. `text` has line feeds alone."""
 
     text: bytes
-    scan: Scan
+    blocks: Blocks
+    unclosed: Sequence[Span]
+    orphans: Sequence[Span]
     definitions: Mapping[str, Definition]
+    section_lines: Mapping[str, Sequence[int]]
     index_line: int | None
-    index_rows: Sequence[IndexRow]
-    stray_rows: Sequence[IndexRow]
+    rows_without_id: Sequence[tuple[int, IndexRow]]
+    stray_rows: Sequence[tuple[int, IndexRow]]
     line_of: Callable[[int], int]
     truth: Truth
     prefix: str
@@ -60,8 +63,8 @@ def problems_of(findings: Findings, spec: LedgerSpec) -> Iterator[Problem]:
 def hidden_entries(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """A comment that is never closed hides what stands below it; taken at its word, entries would be deleted."""
     strict = strict_entry(findings.prefix)
-    for span in findings.scan.hidden:
-        if span.kind is not Hidden.FENCE and not span.closed and strict.search(findings.text, span.start):
+    for span in findings.unclosed:
+        if span.kind is not Hidden.FENCE and strict.search(findings.text, span.start):
             yield (
                 findings.line_of(span.start),
                 "This comment or HTML block is never closed and hides the entries below it. Close it ('-->').",
@@ -77,22 +80,16 @@ def entries_parse(findings: Findings) -> Iterator[tuple[int | None, str]]:
 
 def ids_unique(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """One id should have one section."""
-    for entry_id, definition in findings.definitions.items():
-        if len(definition.sections) > 1:
-            lines = [findings.line_of(section.start) for section in definition.sections]
-            places = ", ".join(map(str, lines))
-            yield lines[1], f"{entry_id} has {len(lines)} sections (lines {places}), kept as one entry. Renumber one."
+    for entry_id, lines in findings.section_lines.items():
+        places = ", ".join(map(str, lines))
+        yield lines[1], f"{entry_id} has {len(lines)} sections (lines {places}), kept as one entry. Renumber one."
 
 
 def index_matches_sections(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Every row should have an id, and index and sections should define the same entries."""
-    for row in findings.index_rows:
-        if row.entry_id is None:
-            text = " ".join(cell for cell in row.values if cell)
-            yield (
-                row.line,
-                f"This row has no id ('{_short(text)} …'), so it is no entry. Give it a {findings.prefix}-n.",
-            )
+    for line, row in findings.rows_without_id:
+        text = " ".join(cell for cell in row.values if cell)
+        yield line, f"This row has no id ('{_short(text)} …'), so it is no entry. Give it a {findings.prefix}-n."
     rows_only = [entry_id for entry_id, one in findings.definitions.items() if one.rows and not one.sections]
     sections_only = [entry_id for entry_id, one in findings.definitions.items() if one.sections and not one.rows]
     if findings.index_line is None:
@@ -110,28 +107,28 @@ def index_matches_sections(findings: Findings) -> Iterator[tuple[int | None, str
 
 def stray_index_rows(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Rows of the index should stand in the index."""
-    for row in findings.stray_rows:
-        yield row.line, f"A row of the index for {row.entry_id} stands outside it. Move it under '## INDEX'."
+    for line, row in findings.stray_rows:
+        yield line, f"A row of the index for {row.entry_id} stands outside it. Move it under '## INDEX'."
 
 
 def fences_balanced(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """Every code fence should be closed."""
-    for span in findings.scan.orphans:
+    for span in findings.orphans:
         end = findings.line_of(span.end)
         yield (
             findings.line_of(span.start),
             f"This code fence is not closed; taken as closed before line {end}. Close it.",
         )
-    for span in findings.scan.hidden:
-        if span.kind is Hidden.FENCE and not span.closed and span not in findings.scan.orphans:
+    for span in findings.unclosed:
+        if span.kind is Hidden.FENCE and span not in findings.orphans:
             yield findings.line_of(span.start), "This code fence is never closed: all text after it is code. Close it."
-        elif span.kind is Hidden.COMMENT and not span.closed:
+        elif span.kind is Hidden.COMMENT:
             yield findings.line_of(span.start), "This comment is never closed: all text after it is hidden. Add '-->'."
 
 
 def meta_matches_content(findings: Findings) -> Iterator[tuple[int | None, str]]:
     """META and summary should state what the file holds."""
-    for stated in drift(findings.text, findings.scan, findings.truth):
+    for stated in drift(findings.text, findings.blocks, findings.truth):
         message = f"'{stated.label}' says {stated.number}, but the file defines {stated.truth}."
         yield findings.line_of(stated.start), f"{message} Run 'sot ledgers refresh --execute'."
 

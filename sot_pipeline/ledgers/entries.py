@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from sot_pipeline.ledgers.index import IndexRow
@@ -23,10 +21,6 @@ from sot_pipeline.ledgers.inline import plain
 from sot_pipeline.ledgers.sections import Section, fields_of
 from sot_pipeline.ledgers.words import cut_tails, date_in, is_complete, moment
 from sot_pipeline.plan import Json, Record, RecordKey, hash_record
-
-# A resident process meets almost the same ledger after every edit: so many entries are not made
-# anew. A longer ledger, read from front to back, would find none of its entries here and is safe.
-KEPT_ENTRIES = 20_000
 
 # A summary cell can run to thousands of characters; its lead is what reads as a title.
 TITLE_MAX_CHARS = 120
@@ -38,12 +32,11 @@ _LEAD = re.compile(
 _NOTHING = {"", "n/a", "na", "none", "-", "–", "—", "tbd"}
 
 
-@dataclass(slots=True)
-class Definition:
-    """Where an id is defined in one file."""
+class Definition(NamedTuple):
+    """What defines an id in one file."""
 
-    sections: list[Section] = field(default_factory=list)
-    rows: list[IndexRow] = field(default_factory=list)
+    sections: tuple[Section, ...] = ()
+    rows: tuple[IndexRow, ...] = ()
 
 
 class _Stated(NamedTuple):
@@ -83,11 +76,7 @@ class _Stated(NamedTuple):
 
 def record_of(key: RecordKey, definition: Definition) -> Record:
     """The entry as targets store it: the first section leads, the index row fills what it lacks."""
-    return _record(key, tuple(definition.sections), tuple(definition.rows))
-
-
-@lru_cache(maxsize=KEPT_ENTRIES)
-def _record(key: RecordKey, sections: tuple[Section, ...], rows: tuple[IndexRow, ...]) -> Record:
+    sections, rows = definition
     stated = _stated(sections, rows)
     content = _content(sections, rows)
     metadata = stated.words()

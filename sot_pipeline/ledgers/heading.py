@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.inline import plain
 from sot_pipeline.ledgers.words import (
@@ -28,12 +29,7 @@ _DATED = re.compile(r"\|\s*(?=\d{4}-\d{2}-\d{2})")
 PHASE_MAX_CHARS = 60
 
 
-# A resident process meets almost the same headings after every edit.
-KEPT_HEADINGS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class EntryHeading:
+class EntryHeading(NamedTuple):
     """The parts of an entry's heading; what it does not say is None, a missing title is empty."""
 
     entry_id: str
@@ -44,7 +40,6 @@ class EntryHeading:
     status: str | None = None
 
 
-@lru_cache(maxsize=KEPT_HEADINGS)
 def parse_heading(text: str, prefix: str) -> EntryHeading | None:
     """The heading's parts, or None where `text` does not start with an id of this prefix."""
     if "  " in text or not text.isprintable():

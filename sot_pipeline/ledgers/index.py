@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.words import date_alone, id_at_start, mask_code
 
 _BORDER = re.compile(r"(?<!\\)\|")
-_RULE = frozenset("|-: \t")
+_RULE = "|-: \t"
 # Words in the names of columns that tell what they hold.
 _SUMMARY_NAMES = ("summary", "decision", "title", "description", "what", "subject")
 _DATE_NAMES = ("timestamp", "date", "time", "when")
@@ -37,15 +38,10 @@ class Columns:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One row: its id (None where it has none), its line in the file, and its cells.
-
-    Two rows that say the same are equal, wherever they stand.
-    """
+class IndexRow(NamedTuple):
+    """One row: its id (None where it has none) and its cells; wherever it stands."""
 
     entry_id: str | None
-    line: int = field(compare=False)
     columns: Columns
     values: tuple[str, ...]
 
@@ -69,20 +65,40 @@ def default_columns(prefix: str) -> Columns:
     return Columns(("Timestamp", f"{prefix}-ID", "Phase", "Summary", "Notes"), id=1, date=0, summary=3, phase=2)
 
 
-def read_index(lines: Sequence[tuple[int, str]], prefix: str) -> tuple[Columns | None, list[IndexRow]]:
-    """Columns and rows of the table in `lines` (number, text); no columns where no cell holds an id.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table of an INDEX: its columns (None where no cell holds an id), and its lines (number, text).
 
-    The table's header and its line of dashes are no rows.
+    `rows` gives the rows on each line by its text, for whoever reads a later version of the table too.
+    """
+
+    columns: Columns | None
+    lines: Sequence[tuple[int, str]]
+    rows: Mapping[str, tuple[IndexRow, ...]]
+
+
+def read_table(lines: Sequence[tuple[int, str]], prefix: str, known: Sequence[Table] = ()) -> Table:
+    """The table in `lines` (number, text). Its header and its line of dashes are no rows.
+
+    Lines that one of the tables `known` holds under the same columns are not read again.
     """
     columns = find_columns([text for _, text in lines], prefix)
     if columns is None:
-        return None, []
+        return Table(None, (), {})
     header = next((number - 1 for number, text in lines if is_rule(text)), None)
-    rows: list[IndexRow] = []
-    for number, text in lines:
-        if number != header and not is_rule(text):
-            rows += rows_of_line(text, number, columns, prefix)
-    return columns, [row for row in rows if row.entry_id or not _is_header(row)]
+    lines = [line for line in lines if line[0] != header]
+    before = next((table.rows for table in known if table.columns == columns), {})
+    rows: dict[str, tuple[IndexRow, ...]] = {}
+    for _, text in lines:
+        on_line = before.get(text)
+        rows[text] = _table_rows(text, columns, prefix) if on_line is None else on_line
+    return Table(columns, lines, rows)
+
+
+def _table_rows(text: str, columns: Columns, prefix: str) -> tuple[IndexRow, ...]:
+    if is_rule(text):
+        return ()
+    return tuple([row for row in rows_of_line(text, columns, prefix) if row.entry_id or not _is_header(row)])
 
 
 def _is_header(row: IndexRow) -> bool:
@@ -93,7 +109,7 @@ def _is_header(row: IndexRow) -> bool:
 def split_cells(line: str) -> list[str]:
     """The raw cells of a table line: cut at every unescaped pipe, outer pipes dropped."""
     text = line.strip()
-    cells = _BORDER.split(text)
+    cells = _BORDER.split(text) if "\\" in text else text.split("|")
     if text.startswith("|"):
         cells = cells[1:]
     if len(cells) > 1 and not cells[-1].strip() and text.endswith("|"):
@@ -103,7 +119,7 @@ def split_cells(line: str) -> list[str]:
 
 def is_rule(line: str) -> bool:
     """True for the line of dashes under a table's header."""
-    return "-" in line and _RULE.issuperset(line)
+    return "-" in line and not line.strip(_RULE)
 
 
 # Enough rows to tell which column is which.
@@ -170,15 +186,15 @@ def _summary_column(names: Sequence[str], rows: Sequence[Sequence[str]], taken: 
     return max(free, key=lambda index: lengths[index], default=0)
 
 
-def rows_of_line(line: str, number: int, columns: Columns, prefix: str) -> list[IndexRow]:
+def rows_of_line(line: str, columns: Columns, prefix: str) -> list[IndexRow]:
     """The rows that stand on one physical line, usually one."""
     cells = split_cells(line)
     if len(cells) == len(columns.names):
-        return [_row(cells, number, columns, prefix)]
+        return [_row(cells, columns, prefix)]
     starts = _row_starts(cells, columns, prefix)
     ends = [*starts[1:], len(cells)]
     parts = [cells[start:end] for start, end in zip(starts, ends, strict=True)]
-    return [_row(part, number, columns, prefix) for part in parts]
+    return [_row(part, columns, prefix) for part in parts]
 
 
 def _row_starts(cells: Sequence[str], columns: Columns, prefix: str) -> list[int]:
@@ -199,11 +215,11 @@ def _row_starts(cells: Sequence[str], columns: Columns, prefix: str) -> list[int
     return starts
 
 
-def _row(cells: Sequence[str], number: int, columns: Columns, prefix: str) -> IndexRow:
+def _row(cells: Sequence[str], columns: Columns, prefix: str) -> IndexRow:
     fitted = _fit(cells, columns)
     values = tuple([cell.replace("\\|", "|").strip() for cell in fitted])
     found = id_at_start(prefix).match(values[columns.id]) if columns.id < len(values) else None
-    return IndexRow(found["id"] if found else None, number, columns, values)
+    return IndexRow(found["id"] if found else None, columns, values)
 
 
 def _fit(cells: Sequence[str], columns: Columns) -> Sequence[str]:

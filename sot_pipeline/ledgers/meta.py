@@ -46,17 +46,30 @@ def count_definitions(definitions: Mapping[str, Definition]) -> Truth:
     return Truth(unique=len(definitions), entries=entries)
 
 
-def _blocks(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Bytes of META and of the summary: comments above the first heading of level 2 or deeper.
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Bytes of META and of the summary; None where there is none."""
+
+    meta: tuple[int, int] | None = None
+    summary: tuple[int, int] | None = None
+
+
+NO_BLOCKS = Blocks()
+
+
+def blocks_of(text: bytes, found: Scan) -> Blocks:
+    """META and summary: comments above the first heading of level 2 or deeper.
 
     Further down such a comment is part of an entry, which nobody rewrites.
     """
-    top = next((heading.start for heading in found.headings if heading.level > 1), len(text))
+    top = next((heading.start for heading in found.headings if heading.level > 1), found.end)
     meta: tuple[int, int] | None = None
     summary: tuple[int, int] | None = None
     opened: int | None = None
     for span in found.hidden:
-        if span.kind is not Hidden.COMMENT or span.start >= top:
+        if span.start >= top:
+            break
+        if span.kind is not Hidden.COMMENT:
             continue
         if meta is None and span.closed and _META.match(text, span.start):
             meta = (span.start, span.end)
@@ -64,17 +77,16 @@ def _blocks(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple[int
             opened = span.end
         elif opened is not None and summary is None and _SUMMARY_END.match(text, span.start):
             summary = (opened, span.start)
-    return meta, summary
+    return Blocks(meta, summary)
 
 
-def _statements(text: bytes, found: Scan, truth: Truth) -> Iterator[Stated]:
+def _statements(text: bytes, blocks: Blocks, truth: Truth) -> Iterator[Stated]:
     """The numbers that META and summary state, in file order within each block."""
-    meta, summary = _blocks(text, found)
-    if meta and (total := _TOTAL.search(text, *meta)):
+    if blocks.meta and (total := _TOTAL.search(text, *blocks.meta)):
         yield _stated(total, truth.unique)
-    if summary:
-        unique = _outside_rows(_UNIQUE.search(text, *summary))
-        entries = _outside_rows(_ENTRIES.search(text, *summary))
+    if blocks.summary:
+        unique = _outside_rows(_UNIQUE.search(text, *blocks.summary))
+        entries = _outside_rows(_ENTRIES.search(text, *blocks.summary))
         if entries:
             # Where unique ids are counted as well, the first number counts rows and sections.
             yield _stated(entries, truth.entries if unique else truth.unique)
@@ -94,16 +106,15 @@ def _stated(match: re.Match[bytes], truth: int) -> Stated:
     return Stated(*match.span("number"), match["label"].decode(), int(match["number"]), truth)
 
 
-def drift(text: bytes, found: Scan, truth: Truth) -> list[Stated]:
+def drift(text: bytes, blocks: Blocks, truth: Truth) -> list[Stated]:
     """The numbers that are not true. A timestamp alone is no drift."""
-    return [stated for stated in _statements(text, found, truth) if stated.number != stated.truth]
+    return [stated for stated in _statements(text, blocks, truth) if stated.number != stated.truth]
 
 
-def time_stamps(text: bytes, found: Scan) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def time_stamps(text: bytes, blocks: Blocks) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """Where META's and the summary's time of last update stand (bytes)."""
-    meta, summary = _blocks(text, found)
-    in_meta = _META_TIME.search(text, *meta) if meta else None
-    in_summary = _outside_rows(_SUMMARY_TIME.search(text, *summary)) if summary else None
+    in_meta = _META_TIME.search(text, *blocks.meta) if blocks.meta else None
+    in_summary = _outside_rows(_SUMMARY_TIME.search(text, *blocks.summary)) if blocks.summary else None
     return (_trimmed(in_meta) if in_meta else None, in_summary.span("time") if in_summary else None)
 
 

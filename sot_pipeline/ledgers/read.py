@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from typing import NamedTuple
 
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.ledgers.model import ParsedLedger, Quarantined
-from sot_pipeline.ledgers.parse import NotText, parse_ledger
+from sot_pipeline.ledgers.parse import NOTHING_KEPT, Kept, NotText, parse_version
 from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.runtime.contained import read_inside
 from sot_pipeline.workspace import LedgerSpec, Project
 
 # A resident process (Dagster, a watcher) reads the same bytes again and again: parse them once.
-# Bounded by the bytes of the ledgers, of which the parsed entries are about as large.
+# Of a ledger that was edited, only the parts that the edit touched. Bounded by the bytes of the
+# ledgers: the parsed entries are about as large, and so is what is kept for reading the next version.
 CACHE_BYTES = 64 * 1024 * 1024
 
 
@@ -59,6 +61,14 @@ def _quarantine(spec: LedgerSpec, message: str) -> Quarantined:
     return Quarantined(spec, Problem("entries_parse", Severity.ERROR, spec.path, None, message))
 
 
+class _Version(NamedTuple):
+    """A ledger of `size` bytes, parsed, and what is kept of it for reading its next version."""
+
+    size: int
+    parsed: ParsedLedger
+    kept: Kept
+
+
 class ParseCache:
     """The newest version of each ledger, parsed; the ledgers used least recently go first."""
 
@@ -66,24 +76,26 @@ class ParseCache:
         self._limit = limit
         self._size = 0
         self._lock = threading.Lock()
-        self._parsed: OrderedDict[tuple[str, LedgerSpec], tuple[int, ParsedLedger]] = OrderedDict()
+        self._versions: OrderedDict[tuple[str, LedgerSpec], _Version] = OrderedDict()
 
     def parse(self, data: bytes, spec: LedgerSpec, project_id: str) -> ParsedLedger:
         """`parse_ledger`, or what it gave for these bytes before. Raises NotText."""
         key = (project_id, spec)
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
-            _, found = self._parsed.get(key, (0, None))
-            if found and found.file_hash == digest:
-                self._parsed.move_to_end(key)
-                return found
-        parsed = parse_ledger(data, spec, project_id)
+            found = self._versions.get(key)
+            if found and found.parsed.file_hash == digest:
+                self._versions.move_to_end(key)
+                return found.parsed
+        before = (found.kept if found else NOTHING_KEPT) if len(data) <= self._limit else None
+        parsed, kept = parse_version(data, digest, spec, project_id, before)
         with self._lock:
-            self._size += len(data) - self._parsed.pop(key, (0, parsed))[0]
-            self._parsed[key] = (len(data), parsed)
+            if replaced := self._versions.pop(key, None):
+                self._size -= replaced.size
+            self._size += len(data)
+            self._versions[key] = _Version(len(data), parsed, kept)
             while self._size > self._limit:
-                size, _ = self._parsed.popitem(last=False)[1]
-                self._size -= size
+                self._size -= self._versions.popitem(last=False)[1].size
         return parsed
 
 

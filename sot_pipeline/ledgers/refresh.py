@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from itertools import islice
 
-from sot_pipeline.ledgers.meta import drift, time_stamps
+from sot_pipeline.ledgers.meta import blocks_of, drift, time_stamps
 from sot_pipeline.ledgers.model import Truth
 from sot_pipeline.ledgers.parse import normalized
 from sot_pipeline.ledgers.scan import scan
@@ -21,12 +21,12 @@ def refreshed(data: bytes, truth: Truth, now: datetime) -> bytes:
     changes nothing. Raises NotText as `parse_ledger` does.
     """
     text = normalized(data)
-    found = scan(text)
-    wrong = drift(text, found, truth)
+    blocks = blocks_of(text, scan(text))
+    wrong = drift(text, blocks, truth)
     if not wrong:
         return data
     edits = [(stated.start, stated.end, str(stated.truth).encode()) for stated in wrong]
-    in_meta, in_summary = time_stamps(text, found)
+    in_meta, in_summary = time_stamps(text, blocks)
     if in_meta:
         edits.append((*in_meta, now.strftime("%Y-%m-%dT%H:%M:%SZ").encode()))
     if in_summary:

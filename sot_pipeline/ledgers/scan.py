@@ -10,9 +10,10 @@ not seen: in ledgers a `---` under a line of text is a separator. What a heading
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.containers import Containers
 from sot_pipeline.ledgers.marks import BLANK_LINE, COMMENT, FENCE, closing_fence, html_end
@@ -26,8 +27,7 @@ class Hidden(StrEnum):
     HTML = "html"
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """An ATX heading of level 1 to 6: bytes `start` to `end` (its line, without the line feed)."""
 
     start: int
@@ -46,13 +46,13 @@ class Span:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Headings and hidden stretches in file order; `orphans` are the fences that were taken as closed."""
+class Scan(NamedTuple):
+    """Headings and hidden stretches in file order, up to byte `end`; `orphans` are the fences taken as closed."""
 
     headings: tuple[Heading, ...]
     hidden: tuple[Span, ...]
     orphans: tuple[Span, ...]
+    end: int
 
 
 # Tells, for a fence, the offset of a line inside it at which it must be taken as closed, or None.
@@ -65,19 +65,25 @@ _CLOSING_HASHES = re.compile(rb"(?:(?<=[ \t])|\A)#+[ \t]*\Z")
 _HASH = ord("#")
 
 
-def scan(data: bytes, rescue: Rescue | None = None) -> Scan:
-    """Top-level headings and hidden stretches of `data` (UTF-8, line feeds only)."""
+def scan(data: bytes, rescue: Rescue | None = None, start: int = 0, stops: Container[int] = ()) -> Scan:
+    """Top-level headings and hidden stretches of `data` (UTF-8, line feeds only).
+
+    A scan can begin at any line `start` that begins a heading. It goes to the end of the data, or to
+    the first heading below `start` that begins at one of the offsets `stops`, all in the first column.
+    """
     headings: list[Heading] = []
     hidden: list[Span] = []
     orphans: list[Span] = []
-    containers = Containers(data, 0)
-    line = 0
+    containers: Containers | None = None  # made where a line asks for them
+    begin = line = start
     while (found := _next_candidate(data, line)) is not None:
         line, at = found
+        if line in stops and line > start:
+            return Scan(tuple(headings), tuple(hidden), tuple(orphans), line)
         end = _end_of_line(data, at)
         if data[at] == _HASH and at == line:
             headings.append(_heading(data, line, at, end))
-        elif not (context := containers.context(line)).at_top:
+        elif not (context := (containers := containers or Containers(data, begin)).context(line)).at_top:
             line = end + 1
             continue
         elif data[at] == _HASH:
@@ -92,9 +98,9 @@ def scan(data: bytes, rescue: Rescue | None = None) -> Scan:
                 orphans.append(span)
             hidden.append(span)
             end = span.end - 1
-        line = end + 1
-        containers = Containers(data, line)
-    return Scan(tuple(headings), tuple(hidden), tuple(orphans))
+        begin = line = end + 1
+        containers = None
+    return Scan(tuple(headings), tuple(hidden), tuple(orphans), len(data))
 
 
 def _next_candidate(data: bytes, line: int) -> tuple[int, int] | None:

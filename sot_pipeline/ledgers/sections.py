@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.heading import EntryHeading, parse_heading
 from sot_pipeline.ledgers.scan import Scan
@@ -20,39 +20,36 @@ _SUBHEADING_OR_FENCE = re.compile(r"\n(?:#{1,6} |```|~~~)")  # the literal first
 _FIELD_LEAD = re.compile(r"[ \t]*(?:[-*+][ \t]+)?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of an entry: its heading (raw line too), its text without the heading, its place.
-
-    Two sections that say the same are equal, wherever they stand.
-    """
+class Section(NamedTuple):
+    """One section of an entry: its heading (raw line too) and its text without the heading; wherever it stands."""
 
     heading: EntryHeading
     line_text: str
     body: str
-    start: int = field(compare=False)
 
 
 def entry_headings(found: Scan, prefix: str) -> tuple[EntryHeading | None, ...]:
     """For each heading of `found` the entry that begins there, None where none does."""
     return tuple(
-        parse_heading(heading.text, prefix) if heading.level in ENTRY_LEVELS and prefix in heading.text else None
-        for heading in found.headings
+        [
+            parse_heading(heading.text, prefix) if heading.level in ENTRY_LEVELS and prefix in heading.text else None
+            for heading in found.headings
+        ]
     )
 
 
-def cut_sections(data: bytes, found: Scan, entries: Sequence[EntryHeading | None]) -> list[Section]:
-    """The sections of `data`, in file order; `entries` are the `entry_headings` of `found`.
+def cut_sections(data: bytes, found: Scan, entries: Sequence[EntryHeading | None]) -> list[tuple[int, Section]]:
+    """The sections of `data` and the bytes where they begin, in file order; `entries` are the `entry_headings`.
 
-    A section ends at the next entry heading, at any level-2 heading, or at the end of the file.
+    A section ends at the next entry heading, at any level-2 heading, or where the scan `found` ended.
     """
-    sections: list[Section] = []
-    end = len(data)
+    sections: list[tuple[int, Section]] = []
+    end = found.end
     for heading, entry in zip(reversed(found.headings), reversed(entries), strict=True):
         if entry:
             line_text = data[heading.start : heading.end].decode().strip()
             body = trim(data[heading.end : end].decode())
-            sections.append(Section(entry, line_text, body, heading.start))
+            sections.append((heading.start, Section(entry, line_text, body)))
         if entry or heading.level == 2:
             end = heading.start
     sections.reverse()

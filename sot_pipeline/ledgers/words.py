@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 # An id must end where it ends: neither `BUILD-146-P6` nor `BUILD-12a` is BUILD-146 or BUILD-12.
-_ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.[0-9])"
+ID_END = r"(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.[0-9])"
 # The numbers of an id, dots included: `BUILD-170.9` is not `BUILD-170`.
 # They are bounded: an id is a key, and PostgreSQL indexes none that is longer than 2,700 bytes.
 ID_NUMBERS = r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,8}"
@@ -50,7 +50,7 @@ _STATE_ALONE = re.compile(rf"[{_EMOJI}\ufe0f\s]*(?i:{_STATE})[{_EMOJI}\ufe0f\s]*
 @lru_cache(maxsize=64)
 def id_at_start(prefix: str) -> re.Pattern[str]:
     """Matches an id of this prefix at the start of a text, markup around it included."""
-    return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-{ID_NUMBERS}){_ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
+    return re.compile(rf"{_ID_MARKUP}(?P<id>{re.escape(prefix)}-{ID_NUMBERS}){ID_END}[\]*_`~]*(?:\(#[^)\s]*\))?")
 
 
 def has_date_form(text: str) -> bool:

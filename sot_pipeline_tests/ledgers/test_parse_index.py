@@ -198,3 +198,10 @@ def test_index_without_dates_may_have_two_rows_on_a_line() -> None:
     found = entries(text)
 
     assert [found[name].content for name in ("BUILD-3", "BUILD-2", "BUILD-1")] == ["see BUILD-2", "two", "one"]
+
+
+@pytest.mark.parametrize("mark", [("```", "```"), ("<!--", "-->")])
+def test_row_in_a_fence_or_comment_under_the_index_is_no_row(mark: tuple[str, str]) -> None:
+    text = f"{INDEX_HEAD}{row('BUILD-1')}{mark[0]}\n{row('BUILD-2')}{mark[1]}\n{row('BUILD-3')}"
+
+    assert list(entries(text)) == ["BUILD-1", "BUILD-3"]

@@ -103,6 +103,18 @@ def test_bytes_that_are_no_text_are_named_by_their_offset(data: bytes, offset: i
     assert error.value.offset == offset
 
 
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe2\x9c", b"\x85"])
+def test_large_text_is_proved_valid_piece_by_piece_and_the_offset_is_the_files(shift: int, bad: bytes) -> None:
+    text = b"x" * shift + "✅".encode() * 50_000
+
+    assert parse(text).records == ()
+    for at in (shift, shift + 3 * 21_845, shift + 3 * 21_846, len(text)):
+        with pytest.raises(NotText) as error:
+            parse(text[:at] + bad + text[at:])
+        assert error.value.offset == at
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -116,6 +128,9 @@ def test_bytes_that_are_no_text_are_named_by_their_offset(data: bytes, offset: i
         "- item\n" + "   ## deep\n" * 5_000,
         "> " * 2_000 + "x\n" + " <b>\n" * 2_000,
         "```\n" * 5_001,
+        "### BUILD-1\n" * 20_000,
+        INDEX_HEAD + row("BUILD-1") * 20_000,
+        "".join(f"```\n### BUILD-{number} | 2026-01-01 | A\n```\n" for number in range(10_000)),
         "**Status**: " + "x " * 50_000,
     ],
 )
