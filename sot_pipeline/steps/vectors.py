@@ -14,7 +14,8 @@ from sot_pipeline.plan import Plan, Problem, RecordKey, Severity
 from sot_pipeline.reconcile import changes_of, reconcile
 from sot_pipeline.session import Session
 from sot_pipeline.steps.activity import activity_of
-from sot_pipeline.targets.vectors.points import points_of, record_of_point
+from sot_pipeline.targets.vectors.kept import Cut, KeptPoints
+from sot_pipeline.targets.vectors.points import record_of_point
 from sot_pipeline.targets.vectors.store import Point
 
 # Points embedded at a time, and what is embedded before it is written: that much a kill can lose
@@ -23,6 +24,10 @@ from sot_pipeline.targets.vectors.store import Point
 POINTS_AT_A_TIME = 2_000
 BATCHES_A_RUN = 5
 SECONDS_A_RUN = 1.0
+
+# A process that stays meets almost the same entries each time. The points of so many are kept, some
+# 5 kB each; of a larger ledger none are.
+_KEPT = KeptPoints(entries=20_000)
 
 
 def sync_vectors(
@@ -71,13 +76,11 @@ def sync_vectors(
 
 def points_of_project(parsed: ParsedProject, embedder: Embedder) -> tuple[Point, ...]:
     """Every point the collection of a project should hold."""
+    project_id, chunk_tokens, max_tokens = parsed.project.id, embedder.chunk_tokens, embedder.max_tokens
     return tuple(
         point
         for ledger in parsed.ledgers
-        for record in ledger.records
-        for point in points_of(
-            record, ledger.spec.path, chunk_tokens=embedder.chunk_tokens, max_tokens=embedder.max_tokens
-        )
+        for point in _KEPT.of_ledger(Cut(project_id, ledger.spec.path, chunk_tokens, max_tokens), ledger.records)
     )
 
 

@@ -10,7 +10,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
-from functools import lru_cache
 
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, utf8_size
@@ -55,11 +54,6 @@ def listed_id(listed: str) -> str | int:
     return int(listed) if listed.isdecimal() else listed
 
 
-# As many entries' points as a resident process keeps, which meets almost the same entries each time.
-KEPT_ENTRIES = 20_000
-
-
-@lru_cache(maxsize=KEPT_ENTRIES)
 def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) -> tuple[Point, ...]:
     """The points of one entry, at least one.
 
