@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from sot_pipeline.code.grammar import Grammar, compiled
 
@@ -49,7 +48,9 @@ def language_of(path: str) -> str | None:
 
     Case counts for nothing; `.env.md` is Markdown, a file named `.md` alone is none.
     """
-    return _LANGUAGES.get(PurePosixPath(path).suffix.lower())
+    name = path.rpartition("/")[2]
+    stem, dot, suffix = name.rpartition(".")
+    return _LANGUAGES.get(dot + suffix.lower()) if stem else None
 
 
 def grammar_of(language: str) -> Grammar:

@@ -21,11 +21,11 @@ def imports_of(node: Node) -> list[JsonObject]:
     named = [_imported(child) for child in node.children_by_field_name("name")]
     if node.type == "import_statement":
         return [{"name": name} for name in named if name]
-    module = (
-        "__future__" if node.type == "future_import_statement" else text_of(node.child_by_field_name("module_name"))
-    )
-    star = any(child.type == "wildcard_import" for child in node.children)
-    return [{"name": module, "names": ["*"] if star else list[object](named)}] if module else []  # type: ignore[dict-item]
+    is_future = node.type == "future_import_statement"
+    module = "__future__" if is_future else text_of(node.child_by_field_name("module_name"))
+    if any(child.type == "wildcard_import" for child in node.children):
+        named = ["*"]
+    return [{"name": module, "names": list[Json](named)}] if module else []
 
 
 def _imported(node: Node) -> str | None:
