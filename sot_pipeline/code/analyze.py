@@ -95,6 +95,8 @@ def _metrics(measured: Measured, grammar: Grammar, note: str | None) -> Metrics:
         column: tool if measured.values[column] is not None else {"reason": measured.reasons[column]}
         for column in FILE_METRICS
     }
+    if grammar.table.is_adapted and measured.values["cognitive_complexity"] is not None:
+        status["cognitive_complexity"] = {**tool, "adapted": True}
     if note is not None:
         status["content"] = {"reason": note}
     return Metrics(measured.values, status)

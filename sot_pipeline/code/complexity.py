@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from sot_pipeline.code.grammar import Mark, Role, Table
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 
 class Cognitive(IntEnum):
@@ -39,7 +43,6 @@ _WORTH: Mapping[int, _Worth] = {
     Role.ELIF: _Worth(1, Cognitive.ONE),
     Role.ELSE: _Worth(0, Cognitive.ONE),
     Role.ELSE_WORD: _Worth(0, Cognitive.ONE),
-    Role.CASE: _Worth(1),
     Role.CLAUSE: _Worth(1),
     Role.DECISION: _Worth(1),
     Role.JUMP: _Worth(0, Cognitive.ONE),
@@ -47,7 +50,6 @@ _WORTH: Mapping[int, _Worth] = {
 }
 # `else if` written as an else that holds an if: the else was the increment, the if adds a decision alone.
 _ELSE_IF = _Worth(1)
-_DEFAULT_CASE = _Worth(0)
 _CONTROL = frozenset({Role.BRANCH, Role.LOOP, Role.HANDLER, Role.SWITCH})
 
 
@@ -108,6 +110,7 @@ class _Count:
         self._control: list[int] = []  # ends of control structures
         self._trees: list[_Tree] = []
         self._chain: list[tuple[int, int, _Tree]] = []  # end and depth of boolean operators around the present mark
+        self._attribute = 0  # end of the last attribute: what it holds is no decision of the program
         self._else: Mark | None = None  # an else that was the last mark
 
     def leave(self, start: int) -> None:
@@ -129,6 +132,10 @@ class _Count:
 
     def add(self, mark: Mark) -> None:
         role, _, node = mark
+        if role == Role.ATTRIBUTE:
+            self._attribute = node.end_byte
+        if node.start_byte < self._attribute:
+            return
         if role == Role.BINARY:
             self._boolean(mark)
             return
@@ -149,9 +156,9 @@ class _Count:
         if role == Role.BRANCH and last_else is not None and _continues(last_else, mark):
             return _ELSE_IF
         if role == Role.CASE:
-            pattern = node.named_child(0)
-            if pattern is not None and pattern.text in self._table.defaults:
-                return _DEFAULT_CASE
+            return _Worth(self._table.ways_of(node))
+        if role == Role.JUMP and not _has_label(node):
+            return None
         return _WORTH.get(Role.LAMBDA if role == Role.FUNCTION else role)
 
     def _decide(self, decisions: int) -> None:
@@ -200,6 +207,13 @@ def _continues(last_else: Mark, branch: Mark) -> bool:
     if role == Role.ELSE:
         return branch[1] == depth + 1 and branch[2].start_byte < before.end_byte
     return branch[1] == depth and branch[2].prev_sibling == before
+
+
+_LABELS = frozenset({"label", "label_name", "statement_identifier"})
+
+
+def _has_label(jump: Node) -> bool:
+    return any(child.type in _LABELS for child in jump.named_children)
 
 
 def _runs(operators: Sequence[str]) -> int:

@@ -46,7 +46,7 @@ class Definition:
 class _Around:
     end: int
     role: int
-    name: str
+    name: str | None
     is_local: bool
     is_public: bool
 
@@ -82,12 +82,16 @@ class _Definitions:
         return definitions
 
     def _define(self, index: int) -> Definition | None:
-        role, _, node = self._walk.marks[index]
+        role, depth, node = self._walk.marks[index]
         outer = self._around[-1] if self._around else None
         if role == Role.CONSTANT and outer is not None and outer.role != Role.MODULE:
             return None
+        if role == Role.KEY and depth > self._table.deepest_key:
+            return None
         name = self._table.name_of(node)
         if name is None:
+            if role == Role.FUNCTION and self._table.is_public is not None:
+                self._around.append(_Around(node.end_byte, role, None, is_local=True, is_public=False))
             return None
         row = node.start_point[0]
         above = self._above(row)
@@ -101,11 +105,11 @@ class _Definitions:
         return Definition(
             mark=index,
             role=role,
-            kind="method" if role == Role.FUNCTION and outer and outer.role in _HOLDS_METHODS else _KINDS[role],
+            kind=_kind(node, role, outer),
             name=name,
             parent=parent,
             line=row + 1,
-            end_line=node.end_point[0] + 1,
+            end_line=_last_row(node) + 1,
             parameters=self._table.parameters_of(node) if role == Role.FUNCTION else None,
             is_local=is_local,
             is_public=is_public and not is_local,
@@ -143,6 +147,17 @@ def _count_as_comment(docstring: Node, beside: int | None, walk: Walk) -> None:
             walk.kinds[row] = COMMENT
 
 
+def _last_row(node: Node) -> int:
+    """The row of a node's last byte; some grammars end a node where the next line begins."""
+    row, column = node.end_point
+    return row - 1 if column == 0 and row > node.start_point[0] else row
+
+
+def _kind(node: Node, role: int, outer: _Around | None) -> str:
+    is_inside = outer is not None and outer.role in _HOLDS_METHODS
+    return "method" if role == Role.FUNCTION and (is_inside or "method" in node.type) else _KINDS[role]
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Rows (from 0) that end a documentation, hold an attribute, or say that what follows is not public."""
@@ -165,4 +180,6 @@ def _rows_above(walk: Walk, table: Table) -> _Rows:
             rows = range(node.start_point[0], node.end_point[0] + 1)
             what = table.attribute_of(node)
             {Attribute.DOCUMENTS: documents, Attribute.HIDES: hidden}.get(what, attributes).update(rows)
+            if what == Attribute.DOCUMENTS:
+                _count_as_comment(node, None, walk)
     return _Rows(frozenset(documents), frozenset(attributes), frozenset(hidden))

@@ -116,6 +116,16 @@ def count_parameters(node: Node) -> int | None:
     return None if parameters is None else sum(not child.is_extra for child in parameters.named_children)
 
 
+# Patterns that match whatever comes.
+ANYTHING = frozenset({b"_", b"*"})
+
+
+def one_way_unless_default(case: Node) -> int:
+    """Decisions that a case adds: none where its pattern matches anything."""
+    pattern = case.named_child(0)
+    return int(pattern is None or pattern.text not in ANYTHING)
+
+
 def plain_attribute(_: Node) -> Attribute:
     """For languages whose attributes document nothing."""
     return Attribute.NOTHING
@@ -127,9 +137,10 @@ class Table:
 
     `words` are anonymous tokens with a role, `calls` the first words that make a call something
     else, `booleans` the short-circuit operators. `absent` gives the reason for each metric the
-    language does not have. `defaults` are patterns of a CASE that is no decision. Where nothing is
+    language does not have. `is_adapted`: Campbell does not speak of this language. Where nothing is
     marked as exported (`exports_of` is None), public definitions are: of the top level, or all of
-    them (`exports_nested`).
+    them (`exports_nested`). KEYs below `deepest_key` in the tree are no symbols. `imports_of` is asked
+    for modules and exports as well, and `ways_of` how many decisions a case is.
     """
 
     title: str
@@ -138,9 +149,10 @@ class Table:
     words: Mapping[str, Role] = field(default_factory=dict)
     calls: Mapping[str, Role] = field(default_factory=dict)
     booleans: frozenset[str] = frozenset()
-    defaults: frozenset[bytes] = frozenset()
     factory: str = "language"
     is_data: bool = False
+    is_adapted: bool = False
+    deepest_key: int = 1
     absent: Mapping[str, str] = field(default_factory=dict)
     features: Mapping[str, str] = field(default_factory=dict)
     name_of: Callable[[Node], str | None] = field_name
@@ -150,6 +162,7 @@ class Table:
     exports_nested: bool = False
     docstring_of: Callable[[Node], Node | None] | None = None
     documents: tuple[bytes, ...] = ()
+    ways_of: Callable[[Node], int] = one_way_unless_default
     attribute_of: Callable[[Node], Attribute] = plain_attribute
     parameters_of: Callable[[Node], int | None] = count_parameters
 

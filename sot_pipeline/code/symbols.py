@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sot_pipeline.code.complexity import Complexity
 from sot_pipeline.code.definitions import Definition
 from sot_pipeline.code.grammar import TYPES, JsonObject, Mark, Role, Table
 
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_IMPORTING = frozenset({Role.IMPORT, Role.MODULE, Role.EXPORT})
 _CLASSES = TYPES | {Role.MODULE}
 _COUNTED: Mapping[str, Role] = {
     "function_count": Role.FUNCTION,
@@ -46,7 +51,7 @@ def symbols_of(
             if definition.role == Role.FUNCTION
         ),
         classes=tuple(_symbol(definition) for definition in definitions if definition.role in _CLASSES),
-        imports=tuple(_of_marks(marks, Role.IMPORT, table)),
+        imports=tuple(_imports(marks, table)),
         exports=tuple(_exports(definitions, marks, table)),
         symbols=tuple(_symbol(definition) for definition in definitions if not definition.is_local),
     )
@@ -90,19 +95,23 @@ def _function(definition: Definition, complexity: Complexity | None, *, is_large
     return found
 
 
-def _of_marks(marks: Sequence[Mark], role: Role, table: Table) -> list[JsonObject]:
-    read = table.imports_of if role == Role.IMPORT else table.exports_of
-    found: list[JsonObject] = []
-    for marked, _, node in marks:
-        if marked == role and read is not None and not node.has_error:
-            found += [{**entry, "line": node.start_point[0] + 1} for entry in read(node)]
-    return found
+def _imports(marks: Sequence[Mark], table: Table) -> Iterator[JsonObject]:
+    """A re-export imports as well, and so does a module that is declared here and written elsewhere."""
+    for role, _, node in marks:
+        if role in _IMPORTING and not node.has_error:
+            yield from _at_line(table.imports_of(node), node)
+
+
+def _at_line(entries: list[JsonObject], node: Node) -> Iterator[JsonObject]:
+    line = node.start_point[0] + 1
+    return ({**entry, "line": line} for entry in entries)
 
 
 def _exports(definitions: Sequence[Definition], marks: Sequence[Mark], table: Table) -> list[JsonObject]:
     """What the language marks as exported; where it has no such mark, the public definitions of the top level."""
     if table.exports_of is not None:
-        return _of_marks(marks, Role.EXPORT, table)
+        exported = (node for role, _, node in marks if role == Role.EXPORT and not node.has_error)
+        return [entry for node in exported for entry in _at_line(table.exports_of(node), node)]
     return [
         {"name": d.name, "line": d.line}
         for d in definitions

@@ -23,7 +23,7 @@ MAX_DEPTH = 500
 MAX_NODES = 600_000
 
 BLANK, COMMENT, CODE = 0, 1, 2
-_FIRST_WORD = re.compile(rb"[A-Za-z_]\w*|\.")
+_FIRST_WORD = re.compile(rb"[A-Za-z_]\w*|[.@]")
 
 
 class TooMuch(Exception):
@@ -83,6 +83,12 @@ class Lines:
         for row in range(first, last + 1):
             self.kinds[row] = max(self.kinds[row], kind)
 
+    def claim_rest(self, data: bytes) -> None:
+        """Lines that no token begins or spans and that are not blank are code: a closing quote, a continuation."""
+        for row, kind in enumerate(self.kinds):
+            if kind == BLANK and not data[self.starts[row] : self._bounds[row]].isspace():
+                self.kinds[row] = CODE
+
     def close(self, row: int, words: list[bytes]) -> None:
         """A line's tokens are complete."""
         if words:
@@ -109,6 +115,7 @@ class _Walker:
     def run(self, tree: Tree) -> Walk:
         self._nodes(tree)
         lines = self.lines
+        lines.claim_rest(self.data)
         found = self.marks, self.operators, self.operands, self.comments
         return Walk(tree.root_node, *found, lines.kinds, tuple(lines.tokens))
 
@@ -134,7 +141,7 @@ class _Walker:
                     if depth > MAX_DEPTH:
                         raise TooMuch(f"syntax tree deeper than {MAX_DEPTH}")
                     continue
-                role = _leaf(role, node)
+                role = _leaf(node)
             if role <= string:
                 start = node.start_byte
                 if start >= limit:
@@ -181,8 +188,8 @@ class _Walker:
         self.comments.append(Comment(first, last, text))
 
 
-def _leaf(role: int, node: Node) -> int:
+def _leaf(node: Node) -> int:
     """What a leaf is whose kind has another role, or none."""
-    if role == Role.ELSE_WORD:
+    if not node.is_named:
         return Role.OPERATOR
     return Role.OPERAND if node.end_byte > node.start_byte else Role.CONTENT

@@ -94,7 +94,6 @@ TABLE = Table(
         "boolean_operator": Role.BINARY,
     },
     booleans=frozenset({"and", "or"}),
-    defaults=frozenset({b"_"}),
     absent={
         "struct_count": "Python has no structs",
         "enum_count": "Python's enums are classes",
