@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sot_pipeline.code.grammar import DEFINITIONS, TYPES, Attribute, Role, Table
-from sot_pipeline.code.walk import COMMENT, Walk
+from sot_pipeline.code.lines import COMMENT
+from sot_pipeline.code.walk import Walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -29,8 +29,8 @@ class Role(IntEnum):
     OPERATOR = 0
     OPERAND = 1
     LITERAL = 2  # an operand that copies may change
-    CLOSER = 3  # the second half of a pair that its opener counts
-    STRING = 4  # one literal, but what is interpolated into it counts as well
+    STRING = 3  # one literal, but what is interpolated into it counts as well
+    CLOSER = 4  # the second half of a pair that its opener counts
     CONTENT = 5  # a part of a string: the string is the operand
     COMMENT = 6
     CALL = 7  # a call that may be something else: the word it begins with decides

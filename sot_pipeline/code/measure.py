@@ -9,11 +9,12 @@ from sot_pipeline.code.complexity import Complexity, complexity_of
 from sot_pipeline.code.definitions import Definition
 from sot_pipeline.code.grammar import Grammar, Role
 from sot_pipeline.code.halstead import halstead
+from sot_pipeline.code.lines import BLANK, CODE, COMMENT
 from sot_pipeline.code.model import FILE_METRICS
 from sot_pipeline.code.semantics import domains_of, features_of, patterns_of
 from sot_pipeline.code.smells import debt_ratio, maintainability_index, quality_score, smells_of
 from sot_pipeline.code.symbols import Symbols, counts_of, documentation_coverage, symbols_of
-from sot_pipeline.code.walk import BLANK, CODE, COMMENT, Walk
+from sot_pipeline.code.walk import Walk
 from sot_pipeline.plan import Json
 
 _NO_CODE = "the file has no code"

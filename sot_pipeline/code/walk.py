@@ -1,18 +1,17 @@
-"""The one walk over a file's tree: its tokens, the kinds of its lines, and marks for what the metrics need.
+"""The one walk over a file's tree: operators and operands, comments and texts, and marks for what the metrics need.
 
-What marks and tokens mean is decided elsewhere (complexity, definitions, Halstead). The cursor
+What marks mean is decided elsewhere (complexity, definitions), what a line is in `lines`. The cursor
 goes down, right and up in a loop: a file's depth costs no stack.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from sot_pipeline.code.grammar import FIRST_MARK, Grammar, Mark, Role
+from sot_pipeline.code.lines import Lines, Span
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
@@ -22,7 +21,6 @@ MAX_DEPTH = 500
 # A megabyte of dense code has about half a million nodes, a second's work.
 MAX_NODES = 600_000
 
-BLANK, COMMENT, CODE = 0, 1, 2
 _FIRST_WORD = re.compile(rb"[A-Za-z_]\w*|[.@]")
 
 
@@ -44,9 +42,9 @@ class Walk:
     """What one walk found.
 
     `operators` are kind ids, `operands` texts, both in file order. `kinds` has BLANK, COMMENT or
-    CODE for each line. `tokens` has an integer for each line on which a token begins: the line (from
-    1) in the bits from 40 up, the number of its tokens (at most 255) in 8 bits, and in the lowest 32
-    the CRC-32 of the tokens, literals written as 0.
+    CODE for each line. `tokens` has an integer for each line with code: the line (from 1) in the bits
+    from 40 up, the number of its tokens (at most 255) in 8 bits, and in the lowest 32 the CRC-32 of
+    the tokens (words and single other characters), literals written as 0.
     """
 
     root: Node
@@ -58,43 +56,6 @@ class Walk:
     tokens: tuple[int, ...]
 
 
-class Lines:
-    """Where a file's lines begin, and what each holds."""
-
-    def __init__(self, data: bytes) -> None:
-        self.starts = [0, *(found.end() for found in re.finditer(rb"\n", data))]
-        if self.starts[-1] == len(data):
-            self.starts.pop()  # after the last line's end there is no line
-        self.count = len(self.starts)
-        self.kinds = bytearray(self.count)
-        self.tokens: list[int] = []
-        self._bounds = [*self.starts[1:], len(data) + 1]
-
-    def row(self, offset: int) -> int:
-        """The row (from 0) that holds a byte."""
-        return bisect_right(self.starts, offset) - 1
-
-    def end(self, row: int) -> int:
-        """The offset at which the next row begins."""
-        return self._bounds[row]
-
-    def fill(self, first: int, last: int, kind: int) -> None:
-        """Rows `first` to `last` hold this; a comment beside code leaves the line code."""
-        for row in range(first, last + 1):
-            self.kinds[row] = max(self.kinds[row], kind)
-
-    def claim_rest(self, data: bytes) -> None:
-        """Lines that no token begins or spans and that are not blank are code: a closing quote, a continuation."""
-        for row, kind in enumerate(self.kinds):
-            if kind == BLANK and not data[self.starts[row] : self._bounds[row]].isspace():
-                self.kinds[row] = CODE
-
-    def close(self, row: int, words: list[bytes]) -> None:
-        """A line's tokens are complete."""
-        if words:
-            self.tokens.append((row + 1) << 40 | min(len(words), 255) << 32 | crc32(b" ".join(words)))
-
-
 def walk(tree: Tree, data: bytes, grammar: Grammar) -> Walk:
     """One pass over `tree`, which was parsed from `data`. Raises TooMuch beyond MAX_DEPTH or MAX_NODES."""
     if tree.root_node.descendant_count > MAX_NODES:
@@ -104,33 +65,32 @@ def walk(tree: Tree, data: bytes, grammar: Grammar) -> Walk:
 
 class _Walker:
     def __init__(self, data: bytes, grammar: Grammar) -> None:
-        self.data = data
-        self.grammar = grammar
-        self.lines = Lines(data)
-        self.marks: list[Mark] = []
-        self.operators: list[int] = []
-        self.operands: list[bytes] = []
-        self.comments: list[Comment] = []
+        self._data = data
+        self._grammar = grammar
+        self._marks: list[Mark] = []
+        self._operators: list[int] = []
+        self._operands: list[bytes] = []
+        self._comments: list[Span] = []
+        self._literals: list[Span] = []
 
     def run(self, tree: Tree) -> Walk:
         self._nodes(tree)
-        lines = self.lines
-        lines.claim_rest(self.data)
-        found = self.marks, self.operators, self.operands, self.comments
-        return Walk(tree.root_node, *found, lines.kinds, tuple(lines.tokens))
+        lines = Lines(self._data, self._comments, self._literals)
+        comments = [
+            Comment(lines.row(start), lines.row(end - 1), self._data[start:end]) for start, end in self._comments
+        ]
+        found = self._marks, self._operators, self._operands, comments
+        return Walk(tree.root_node, *found, lines.kinds, lines.tokens)
 
     def _nodes(self, tree: Tree) -> None:  # noqa: C901 - every node of a project passes here: one loop, few calls
-        data, lines, roles, names = self.data, self.lines, self.grammar.roles, self.grammar.names
-        operators, operands = self.operators, self.operands
-        operator, operand, closer, string = map(int, (Role.OPERATOR, Role.OPERAND, Role.CLOSER, Role.STRING))
+        data, roles = self._data, self._grammar.roles
+        operators, operands, literals = self._operators, self._operands, self._literals
+        operator, operand, string = int(Role.OPERATOR), int(Role.OPERAND), int(Role.STRING)
         comment, inner = int(Role.COMMENT), int(Role.INNER)
         cursor = tree.walk()
         down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-        words: list[bytes] = []
-        row, limit, depth = -1, 0, 0
-        while True:
-            node = cursor.node
-            assert node is not None  # noqa: S101 - a cursor stands on a node
+        depth = 0
+        while (node := cursor.node) is not None:
             kind = node.kind_id
             role = roles[kind]
             if role > comment:
@@ -142,26 +102,13 @@ class _Walker:
                         raise TooMuch(f"syntax tree deeper than {MAX_DEPTH}")
                     continue
                 role = _leaf(node)
-            if role <= string:
-                start = node.start_byte
-                if start >= limit:
-                    lines.close(row, words)
-                    words = []
-                    row = lines.row(start)
-                    limit = lines.end(row)
-                    lines.kinds[row] = CODE
-                if role == operator:
-                    operators.append(kind)
-                    words.append(names[kind])
-                elif role == closer:
-                    words.append(names[kind])
-                else:
-                    end = node.end_byte
-                    text = data[start:end]
-                    operands.append(text)
-                    words.append(text if role == operand else b"0")
-                    if end > limit:
-                        lines.fill(row, lines.row(end - 1), CODE)
+            if role == operator:
+                operators.append(kind)
+            elif role <= string:
+                start, end = node.start_byte, node.end_byte
+                operands.append(data[start:end])
+                if role != operand:
+                    literals.append(Span(start, end))
                     if role == string and down():
                         depth += 1
                         continue
@@ -169,23 +116,22 @@ class _Walker:
                 self._comment(node)
             while not right():
                 if not up():
-                    lines.close(row, words)
                     return
                 depth -= 1
 
     def _mark(self, role: int, depth: int, node: Node) -> None:
         if role == Role.CALL:
-            word = _FIRST_WORD.match(self.data, node.start_byte)
-            role = self.grammar.calls.get(word.group(), Role.INNER) if word else Role.INNER
+            word = _FIRST_WORD.match(self._data, node.start_byte)
+            role = self._grammar.calls.get(word.group(), Role.INNER) if word else Role.INNER
         if role >= FIRST_MARK:
-            self.marks.append((role, depth, node))
+            self._marks.append((role, depth, node))
 
     def _comment(self, node: Node) -> None:
-        text = self.data[node.start_byte : node.end_byte].rstrip(b"\r\n")
-        first = self.lines.row(node.start_byte)
-        last = self.lines.row(node.start_byte + max(len(text) - 1, 0))
-        self.lines.fill(first, last, COMMENT)
-        self.comments.append(Comment(first, last, text))
+        """Some grammars count the line's end to its comment."""
+        start = node.start_byte
+        text = self._data[start : node.end_byte].rstrip()
+        if text:
+            self._comments.append(Span(start, start + len(text)))
 
 
 def _leaf(node: Node) -> int:
