@@ -54,14 +54,15 @@ def measure(walk: Walk, grammar: Grammar, definitions: Sequence[Definition], bro
     values: dict[str, Json] = {
         **_lines(walk),
         **_lists(symbols),
-        **{column: count for column, count in counts_of(definitions).items() if column not in table.absent},
+        **counts_of(definitions),
         **_sizes(walk, file),
         **_judgements(walk, definitions, file, complexities),
         "domains": list(domains_of(symbols.imports)),
         "patterns": list(patterns_of(definitions)),
         "features": list(features_of(walk.operators, grammar)),
     }
-    return _measured(values, {**_REASONS, **table.absent}, symbols)
+    known = {column: value for column, value in values.items() if column not in table.absent}
+    return _measured(known, {**_REASONS, **table.absent}, symbols)
 
 
 def _measured(known: Mapping[str, Json], reasons: Mapping[str, str], symbols: Symbols) -> Measured:
