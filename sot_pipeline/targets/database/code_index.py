@@ -10,17 +10,20 @@ whoever compares `fingerprints` with the files.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
-from sot_pipeline.code.model import PROJECT_METRICS, Metrics, SourceFile
+from sot_pipeline.code.model import PROJECT_METRICS, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database.code_rows import (
+    FILES,
+    METADATA,
     METADATA_COLUMNS,
-    TARGETS,
+    TOKENS,
     CodeTable,
     FileMetadata,
     StoredMetadata,
@@ -28,13 +31,16 @@ from sot_pipeline.targets.database.code_rows import (
     file_values,
     metadata_values,
     metric_values,
+    stored_facts,
     stored_metadata,
     stored_metrics,
+    token_values,
 )
 from sot_pipeline.targets.database.database import Database
-from sot_pipeline.targets.database.engine import Engine, Value, listed
+from sot_pipeline.targets.database.engine import Engine, Target, Value, listed
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from sot_pipeline.code.resolve import FileFacts
 
 _RELATION_COLUMNS = ", ".join((*PROJECT_METRICS, "metric_status"))
 _RELATE = (
@@ -71,22 +77,27 @@ class CodeIndex:
     def fingerprints(self, table: CodeTable, paths: Collection[str] | None = None) -> dict[str, str]:
         """Path → SHA-256 of the bytes a row was made from, of all files or of `paths`.
 
-        Empty where the row was made by another analysis, or changed by somebody else.
+        Empty where the row was made by another analysis, was changed by somebody else, or lost its tokens.
         """
         return self.database.read(lambda engine: self._fingerprints(engine, table, paths), {})
 
     def _fingerprints(self, engine: Engine, table: CodeTable, paths: Collection[str] | None) -> dict[str, str]:
+        found = self._hashes(engine, table, paths)
+        if found and not self._is_current(engine, table):
+            return dict.fromkeys(found, "")
+        if table is CodeTable.METADATA:
+            tokens = self._hashes(engine, TOKENS.table, paths)
+            return {path: stored if tokens.get(path) == stored else "" for path, stored in found.items()}
+        return found
+
+    def _hashes(self, engine: Engine, table: str, paths: Collection[str] | None) -> dict[str, str]:
         where, parameters = "project_id = ?", list[Value]((self.project_id,))
         if paths is not None:
             condition, values = engine.among("path", tuple(paths))
             where, parameters = f"{where} AND {condition}", [*parameters, values]
         sql = f"SELECT {engine.gathered('path')}, {engine.gathered('content_hash')} FROM {table} WHERE {where}"
         found, hashes = engine.query(sql, parameters)[0]
-        if not found:
-            return {}
-        if not self._is_current(engine, table):
-            return dict.fromkeys(listed(found), "")
-        return dict(zip(listed(found), listed(hashes), strict=True))
+        return dict(zip(listed(found), listed(hashes), strict=True)) if found else {}
 
     def _is_current(self, engine: Engine, table: CodeTable) -> bool:
         sql = "SELECT version FROM code_analysis WHERE project_id = ? AND table_name = ?"
@@ -96,36 +107,51 @@ class CodeIndex:
 
     def apply_files(self, files: Sequence[SourceFile], gone: Collection[str], deadline: Deadline) -> None:
         """Write these rows of `code_files` and delete those of the paths in `gone`, in one transaction."""
-        self._apply(
-            CodeTable.FILES, lambda now: [file_values(self.project_id, file, now) for file in files], gone, deadline
-        )
+        with self._changing(CodeTable.FILES, deadline) as (engine, now):
+            self._apply(engine, FILES, [file_values(self.project_id, file, now) for file in files], gone)
 
     def apply_metadata(self, rows: Sequence[FileMetadata], gone: Collection[str], deadline: Deadline) -> None:
         """Write these rows of `codebase_metadata` and delete those of `gone`, in one transaction.
 
         What only a full pass can know of a written file is null until the next one.
         """
-        self._apply(
-            CodeTable.METADATA, lambda now: [metadata_values(self.project_id, row, now) for row in rows], gone, deadline
-        )
+        with self._changing(CodeTable.METADATA, deadline) as (engine, now):
+            self._apply(engine, METADATA, [metadata_values(self.project_id, row, now) for row in rows], gone)
+            self._apply(engine, TOKENS, [token_values(self.project_id, row) for row in rows], gone)
 
-    def _apply(
-        self,
-        table: CodeTable,
-        rows: Callable[[str], Sequence[Sequence[Value]]],
-        gone: Collection[str],
-        deadline: Deadline,
-    ) -> None:
+    @contextmanager
+    def _changing(self, table: CodeTable, deadline: Deadline) -> Iterator[tuple[Engine, str]]:
+        """A transaction in which rows of another analysis are first made to look stale.
+
+        They are to be made anew, and are seen to be where this run is cut short.
+        """
         with self.database.changing(self.project_id, deadline) as (engine, now):
             if not self._is_current(engine, table):
-                # Rows of another analysis are to be made anew, and are seen to be if this run is cut short.
                 engine.execute(f"UPDATE {table} SET content_hash = '' WHERE project_id = ?", (self.project_id,))
                 engine.execute(_REMEMBER_VERSION, (self.project_id, table, self.version))
-            if gone:
-                condition, values = engine.among("path", tuple(gone))
-                engine.execute(f"DELETE FROM {table} WHERE project_id = ? AND {condition}", (self.project_id, values))
-            if written := rows(now):
-                engine.merge(TARGETS[table], written)
+            yield engine, now
+
+    def _apply(self, engine: Engine, target: Target, rows: Sequence[Sequence[Value]], gone: Collection[str]) -> None:
+        if gone:
+            condition, values = engine.among("path", tuple(gone))
+            engine.execute(
+                f"DELETE FROM {target.table} WHERE project_id = ? AND {condition}", (self.project_id, values)
+            )
+        if rows:
+            engine.merge(target, rows)
+
+    def facts(self) -> list[FileFacts]:
+        """What relating needs of every file."""
+        sql = (
+            "SELECT f.path, f.language, f.parse_status, f.imports, f.classes, m.cyclomatic_complexity, t.tokens "
+            f"FROM {CodeTable.FILES} AS f "
+            f"LEFT JOIN {CodeTable.METADATA} AS m ON (m.project_id, m.path) = (f.project_id, f.path) "
+            f"LEFT JOIN {TOKENS.table} AS t ON (t.project_id, t.path) = (f.project_id, f.path) "
+            "WHERE f.project_id = ? ORDER BY f.path"
+        )
+        return self.database.read(
+            lambda engine: [stored_facts(row) for row in engine.query(sql, (self.project_id,))], []
+        )
 
     def apply_relations(self, found: Mapping[str, Metrics], deadline: Deadline) -> Counts:
         """Write the `PROJECT_METRICS` of every file of `found` where the stored ones differ."""
@@ -179,14 +205,16 @@ class CodeIndex:
             lambda engine: [cast("float", row[0]) for row in engine.query(sql, (self.project_id,))], []
         )
 
-    def statuses(self) -> dict[str, int]:
-        """parse_status → number of files."""
+    def not_ok(self) -> dict[str, str]:
+        """Path → parse_status of the files that could not be read wholly."""
         sql = (
-            f"SELECT parse_status, count(*) FROM {CodeTable.FILES} WHERE project_id = ? "
-            "GROUP BY parse_status ORDER BY parse_status"
+            f"SELECT path, parse_status FROM {CodeTable.FILES} WHERE project_id = ? AND parse_status <> ? ORDER BY path"
         )
         return self.database.read(
-            lambda engine: dict(cast("list[tuple[str, int]]", engine.query(sql, (self.project_id,)))), {}
+            lambda engine: dict(
+                cast("list[tuple[str, str]]", engine.query(sql, (self.project_id, ParseStatus.OK.value)))
+            ),
+            {},
         )
 
     def damaged(self) -> set[str]:
@@ -198,6 +226,16 @@ class CodeIndex:
             return {path for path, stored, content in rows if sha256(content.encode()).hexdigest() != stored}
 
         return self.database.read(rehash, set())
+
+    def texts(self, paths: Collection[str]) -> dict[str, str | None]:
+        """Path → stored content, of those of `paths` that have a row."""
+
+        def read(engine: Engine) -> dict[str, str | None]:
+            condition, values = engine.among("path", tuple(paths))
+            sql = f"SELECT path, content FROM {CodeTable.FILES} WHERE project_id = ? AND {condition}"
+            return dict(cast("list[tuple[str, str | None]]", engine.query(sql, (self.project_id, values))))
+
+        return self.database.read(read, {})
 
     def symbols(self, words: Sequence[str], deadline: Deadline) -> list[FileSymbols]:
         """The files in whose symbols any of `words` (lower case) stands, as a part of whatever word."""

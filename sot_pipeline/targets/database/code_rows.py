@@ -6,16 +6,19 @@ The columns follow `code.model`. Reading and writing whole tables is `code_index
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, SourceFile
+from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Json, canonical_json
 from sot_pipeline.targets.database.engine import Row, Target, Value
 from sot_pipeline.targets.database.rows import moment
+
+if TYPE_CHECKING:
+    from sot_pipeline.code.resolve import FileFacts
 
 METRICS: Mapping[str, Kind] = {**FILE_METRICS, **PROJECT_METRICS}
 _PENDING = "known after the next full pass: sot code index --execute"
@@ -33,7 +36,8 @@ class CodeTable(StrEnum):
 class FileMetadata:
     """A row of `codebase_metadata` as far as the file alone says it.
 
-    `last_modified` is naive UTC, `file_type` the suffix without its dot, `metrics` has `FILE_METRICS`.
+    `last_modified` is naive UTC, `file_type` the suffix without its dot, `metrics` has `FILE_METRICS`;
+    `tokens`, by which copies are found, are kept beside the row.
     """
 
     path: str
@@ -43,6 +47,7 @@ class FileMetadata:
     file_type: str
     content_hash: str
     metrics: Metrics
+    tokens: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +69,41 @@ _LISTS = ("functions", "classes", "imports", "exports", "symbols")
 _IDENTITY = (*_KEY, "size", "language", "last_modified", "file_type", "content_hash", "updated_at")
 METADATA_COLUMNS = (*_IDENTITY, *METRICS, "metric_status")
 
-TARGETS = {
-    CodeTable.FILES: Target(
-        CodeTable.FILES,
-        (
-            *_KEY,
-            *("language", "content", "size", "line_count", "content_hash", *_LISTS),
-            *("parse_status", "parsed_at", "updated_at"),
-        ),
-        _KEY,
+FILES = Target(
+    CodeTable.FILES,
+    (
+        *_KEY,
+        *("language", "content", "size", "line_count", "content_hash", *_LISTS),
+        *("parse_status", "parsed_at", "updated_at"),
     ),
-    CodeTable.METADATA: Target(CodeTable.METADATA, METADATA_COLUMNS, _KEY),
-}
+    _KEY,
+)
+METADATA = Target(CodeTable.METADATA, METADATA_COLUMNS, _KEY)
+TOKENS = Target("code_tokens", (*_KEY, "content_hash", "tokens"), _KEY)
+
+
+def token_values(project_id: str, row: FileMetadata) -> tuple[Value, ...]:
+    """The parameters of a row of `code_tokens`."""
+    from sot_pipeline.code.duplication import packed  # numpy: who reads metrics need not wait for it
+
+    return (project_id, row.path, row.content_hash, packed(row.tokens))
+
+
+def stored_facts(row: Row) -> FileFacts:
+    """What relating needs of a file, from path, language, status, imports, classes, complexity and tokens."""
+    from sot_pipeline.code.duplication import unpacked
+    from sot_pipeline.code.resolve import FileFacts
+
+    path, language, status, imports, classes, complexity, tokens = row
+    return FileFacts(
+        cast("str", path),
+        cast("str", language),
+        ParseStatus(cast("str", status)),
+        cast("list[Json]", decoded(imports)),
+        cast("list[Json]", decoded(classes)),
+        cast("int | None", complexity),
+        unpacked(cast("bytes | None", tokens) or b""),
+    )
 
 
 def file_values(project_id: str, file: SourceFile, now: str) -> tuple[Value, ...]:

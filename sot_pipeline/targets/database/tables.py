@@ -162,6 +162,18 @@ codebase_metadata = Table(
     Index("codebase_metadata_lookup", "project_id", "path", "content_hash"),
 )
 
+# What finding copies needs of each file, so that a full pass parses none (`code.duplication.packed`).
+# A row belongs to the one of codebase_metadata that has the same hash.
+code_tokens = Table(
+    "code_tokens",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("tokens", LargeBinary, nullable=False),
+    Index("code_tokens_lookup", "project_id", "path", "content_hash"),
+)
+
 # By which analysis the rows of a code table were made; another one empties their hashes first.
 code_analysis = Table(
     "code_analysis",

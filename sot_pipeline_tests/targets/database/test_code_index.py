@@ -12,7 +12,7 @@ from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics
 from sot_pipeline.plan import Counts, Json
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.code_index import CodeIndex
-from sot_pipeline.targets.database.code_rows import METADATA_COLUMNS, TARGETS, CodeTable, FileMetadata
+from sot_pipeline.targets.database.code_rows import FILES, METADATA_COLUMNS, CodeTable, FileMetadata
 from sot_pipeline.targets.database.tables import code_files, codebase_metadata
 from sot_pipeline_tests.targets.database.ledger import SOON, tamper
 
@@ -54,7 +54,7 @@ def index(database: Database) -> CodeIndex:
 
 
 def test_what_is_written_are_all_columns_of_the_tables() -> None:
-    assert set(TARGETS[CodeTable.FILES].columns) == {column.name for column in code_files.columns}
+    assert set(FILES.columns) == {column.name for column in code_files.columns}
     assert tuple(column.name for column in codebase_metadata.columns) == METADATA_COLUMNS
 
 
@@ -62,7 +62,7 @@ def test_an_index_without_tables_is_empty_and_stays_so(index: CodeIndex, databas
     assert index.fingerprints(CodeTable.FILES) == {}
     assert index.metadata("a.py") is None
     assert index.symbols(["x"], SOON) == []
-    assert (index.statuses(), index.values_of("size"), index.damaged()) == ({}, [], set())
+    assert (index.not_ok(), index.values_of("size"), index.damaged(), index.texts(["a.py"])) == ({}, [], set(), {})
     assert database.revision() is None
 
 
@@ -153,6 +153,14 @@ def test_content_forged_along_with_its_hash_is_seen_by_reading_it(index: CodeInd
     tamper(database_url, "UPDATE code_files SET content = 'forged', content_hash = 'f' WHERE path = 'a.py'")
 
     assert index.damaged() == {"a.py"}
+    assert index.texts(["a.py", "absent.py"]) == {"a.py": "forged"}
+
+
+def test_files_that_were_not_read_wholly_are_known_by_their_status(index: CodeIndex) -> None:
+    statuses = {"a.py": ParseStatus.OK, "b.py": ParseStatus.PARTIAL, "c.py": ParseStatus.SKIPPED}
+    index.apply_files([source(path, parse_status=status) for path, status in statuses.items()], (), SOON)
+
+    assert index.not_ok() == {"b.py": "partial", "c.py": "skipped"}
 
 
 def test_relations_are_written_where_they_differ_and_leave_the_file_up_to_date(index: CodeIndex) -> None:
@@ -178,6 +186,22 @@ def test_relations_are_written_where_they_differ_and_leave_the_file_up_to_date(i
     assert stored.metrics.status["commits_90d"] == {"tool": "test", "version": "1"}
     assert stored.metrics.status["domains"] == {"reason": "not asked for"}
     assert index.fingerprints(CodeTable.METADATA) == {"a.py": hash_of("a"), "b.py": hash_of("b")}
+
+
+def test_what_relating_needs_is_read_back_and_lost_tokens_make_a_row_stale(index: CodeIndex, database_url: str) -> None:
+    tokens = (1, -(2**63), 2**63 - 1)
+    imported: Json = {"name": "b", "names": ["B"]}
+    index.apply_files([source("a.py", imports=(imported,)), source("b.py")], (), SOON)
+    index.apply_metadata(
+        [replace(metadata("a.py", cyclomatic_complexity=4), tokens=tokens), metadata("b.py")], (), SOON
+    )
+
+    first, second = index.facts()
+    tamper(database_url, "DELETE FROM code_tokens WHERE path = 'b.py'")
+
+    assert (first.path, first.imports, first.complexity, first.tokens) == ("a.py", [imported], 4, tokens)
+    assert (second.complexity, second.tokens) == (None, ())
+    assert index.fingerprints(CodeTable.METADATA) == {"a.py": hash_of("x = 1\n"), "b.py": ""}
 
 
 def test_extremes_are_ordered_and_leave_out_what_is_not_known(index: CodeIndex) -> None:

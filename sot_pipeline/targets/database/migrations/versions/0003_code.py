@@ -1,4 +1,4 @@
-"""The code index: `code_files`, `codebase_metadata`, and by which analysis their rows were made."""
+"""The code index: `code_files`, `codebase_metadata`, and what they are compared and related by."""
 
 # ruff: noqa: S608  # names of ours
 
@@ -34,7 +34,7 @@ _OF_THE_PROJECT = (
 
 
 def upgrade() -> None:
-    """Create the three tables, and the triggers that make tampering visible in `content_hash`."""
+    """Create the tables, and the triggers that make tampering visible in `content_hash`."""
     op.create_table(
         "code_files",
         sa.Column("project_id", sa.Text, primary_key=True),
@@ -65,14 +65,21 @@ def upgrade() -> None:
         sa.Column("metric_status", _JSON, nullable=False),
     )
     op.create_table(
+        "code_tokens",
+        sa.Column("project_id", sa.Text, primary_key=True),
+        sa.Column("path", sa.Text, primary_key=True),
+        sa.Column("content_hash", sa.Text, nullable=False),
+        sa.Column("tokens", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "code_analysis",
         sa.Column("project_id", sa.Text, primary_key=True),
         sa.Column("table_name", sa.Text, primary_key=True),
         sa.Column("version", sa.Text, nullable=False),
     )
     # With the hash in it, all fingerprints of a project are read without touching a row.
-    op.create_index("code_files_lookup", "code_files", ["project_id", "path", "content_hash"])
-    op.create_index("codebase_metadata_lookup", "codebase_metadata", ["project_id", "path", "content_hash"])
+    for table in ("code_files", "codebase_metadata", "code_tokens"):
+        op.create_index(f"{table}_lookup", table, ["project_id", "path", "content_hash"])
     _watch("code_files", f"project_id path language content size line_count parse_status {_FILE_LISTS}")
     own = [name for name in f"{_COUNTS} {_MEASURES} {_LISTS}".split() if name not in _OF_THE_PROJECT.split()]
     _watch("codebase_metadata", f"project_id path size language last_modified file_type {' '.join(own)}")
