@@ -100,6 +100,11 @@ def text_of(node: Node | None) -> str | None:
         return None
 
 
+def first_named(node: Node) -> Node | None:
+    """The node's first named child, None where it has none (`named_child` raises)."""
+    return node.named_children[0] if node.named_child_count else None
+
+
 def never_imports(_: Node) -> list[JsonObject]:
     """For languages without imports."""
     return []
@@ -122,7 +127,7 @@ ANYTHING = frozenset({b"_", b"*"})
 
 def one_way_unless_default(case: Node) -> int:
     """Decisions that a case adds: none where its pattern matches anything."""
-    pattern = case.named_child(0)
+    pattern = first_named(case)
     return int(pattern is None or pattern.text not in ANYTHING)
 
 

@@ -56,8 +56,7 @@ class Lines:
         """Lines of a comment or text that would be blank without it are of its kind."""
         if kind == CODE and data.find(b"\n", *span) < 0:
             return
-        last = span.start + len(data[span.start : span.end].rstrip()) - 1  # YAML's texts take blank lines along
-        for row in range(self.row(span.start), self.row(last) + 1):
+        for row in range(self.row(span.start), self.row(span.end - 1) + 1):
             self.kinds[row] = self.kinds[row] or kind
 
 

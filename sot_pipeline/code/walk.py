@@ -105,10 +105,12 @@ class _Walker:
             if role == operator:
                 operators.append(kind)
             elif role <= string:
-                start, end = node.start_byte, node.end_byte
-                operands.append(data[start:end])
+                start = node.start_byte
+                text = data[start : node.end_byte]
+                operands.append(text)
                 if role != operand:
-                    literals.append(Span(start, end))
+                    # A block of YAML takes the blank lines below it along, a text between quotes has an end.
+                    literals.append(Span(start, start + len(text if role == string else text.rstrip())))
                     if role == string and down():
                         depth += 1
                         continue

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from sot_pipeline.code.grammar import Role, Table, text_of
+from sot_pipeline.code.grammar import Role, Table, first_named, text_of
 
 
 def key_of(node: Node) -> str | None:
     """The key of a pair, or of a table's header, without quotes."""
-    text = text_of(node.child_by_field_name("key") or node.named_child(0))
+    text = text_of(node.child_by_field_name("key") or first_named(node))
     return text.strip("\"'") if text else None
 
 

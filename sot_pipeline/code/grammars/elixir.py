@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from sot_pipeline.code.grammar import ANYTHING, Attribute, JsonObject, Role, Table, text_of
+from sot_pipeline.code.grammar import ANYTHING, Attribute, JsonObject, Role, Table, first_named, text_of
 from sot_pipeline.plan import Json
 
 _PRIVATE = (b"defp ", b"defmacrop ", b"defguardp ", b"defp(", b"defmacrop(", b"defguardp(")
@@ -27,7 +27,7 @@ def name_of(node: Node) -> str | None:
 
 def _first_argument(node: Node) -> Node | None:
     arguments = next((child for child in node.named_children if child.type == "arguments"), None)
-    return None if arguments is None else arguments.named_child(0)
+    return None if arguments is None else first_named(arguments)
 
 
 def is_public(node: Node, _: str) -> bool:
@@ -45,8 +45,10 @@ def docstring_of(node: Node) -> Node | None:
 
 
 def _moduledoc(node: Node) -> Node | None:
-    body = node.named_child(node.named_child_count - 1) if (node.text or b"").startswith(b"defmodule") else None
-    if body is None or body.type != "do_block":
+    if not (node.text or b"").startswith(b"defmodule"):
+        return None
+    body = next((child for child in node.named_children if child.type == "do_block"), None)
+    if body is None:
         return None
     return next((child for child in body.named_children if (child.text or b"").startswith(b"@moduledoc")), None)
 
@@ -77,7 +79,7 @@ def ways_of(clause: Node) -> int:
     if around is None or around.type == "block":  # (a -> b) in a type
         return 0
     if around.type == "anonymous_function":
-        first = around.named_child(0)
+        first = first_named(around)
         return int(first is not None and first != clause)
     left = clause.child_by_field_name("left")
     pattern = left.text if left is not None else b""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tree_sitter import Node
 
-from sot_pipeline.code.grammar import JsonObject, Role, Table, field_name, text_of
+from sot_pipeline.code.grammar import JsonObject, Role, Table, field_name, first_named, text_of
 from sot_pipeline.plan import Json
 
 # A function or class without a name of its own has that of what it is assigned to: node kind → field.
@@ -42,13 +42,13 @@ def _variable(node: Node) -> str | None:
 
 def is_public(node: Node, name: str) -> bool:
     """Exported where it is defined, or a member that is not private."""
-    above: Node | None = node
+    member, above = node, node.parent
     while above is not None and above.type not in ("program", "statement_block"):
         if above.type == "class_body":
-            return not name.startswith("#") and not _is_private(node)
+            return not name.startswith("#") and not _is_private(member)
         if above.type == "export_statement" or (above.type == "assignment_expression" and _is_exports(above)):
             return True
-        above = above.parent
+        member, above = above, above.parent
     return False
 
 
@@ -67,7 +67,7 @@ def imports_of(node: Node) -> list[JsonObject]:
     if node.type == "call_expression":
         function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
         called = function is not None and function.type in ("identifier", "import")
-        source = arguments.named_child(0) if called and arguments is not None else None
+        source = first_named(arguments) if called and arguments is not None else None
     if source is None or source.type != "string":
         return []
     return [{"name": (text_of(source) or "")[1:-1]}]
@@ -76,7 +76,7 @@ def imports_of(node: Node) -> list[JsonObject]:
 def exports_of(node: Node) -> list[JsonObject]:
     """The names that one `export` or `module.exports =` gives to other modules; `*` for all of another module."""
     if node.type == "expression_statement":
-        return _common_js(node.named_child(0))
+        return _common_js(first_named(node))
     declaration = node.child_by_field_name("declaration")
     names: list[str | None] = []
     for child in node.children:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from sot_pipeline.code.grammar import JsonObject, Role, Table, field_name, text_of
+from sot_pipeline.code.grammar import JsonObject, Role, Table, field_name, first_named, text_of
 from sot_pipeline.plan import Json
 
 
@@ -38,7 +38,7 @@ def docstring_of(node: Node) -> Node | None:
     first = next((child for child in body.named_children if child.type != "comment"), None) if body else None
     if first is None or first.type != "expression_statement":
         return None
-    string = first.named_child(0)
+    string = first_named(first)
     return string if string is not None and string.type in ("string", "concatenated_string") else None
 
 

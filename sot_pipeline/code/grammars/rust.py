@@ -55,7 +55,7 @@ def ways_of(arm: Node) -> int:
     pattern = arm.child_by_field_name("pattern")
     if pattern is None:
         return 1
-    first = pattern.child(0)
+    first = next(iter(pattern.children), None)
     is_default = first is not None and first.text in ANYTHING
     return (not is_default) + (pattern.child_by_field_name("condition") is not None)
 
