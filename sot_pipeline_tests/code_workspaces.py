@@ -14,7 +14,7 @@ from sot_pipeline.session import Session, open_session
 from sot_pipeline.steps.code import sync_code
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.code_index import CodeIndex
-from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.targets.database.code_rows import CodeTable, StoredMetadata
 from sot_pipeline.verify_code import verify_code
 from sot_pipeline.workspace import Workspace, load_workspace
 from sot_pipeline_tests.workspaces import SECONDS
@@ -61,6 +61,8 @@ class Studio:
         execute: bool = True,
         deadline: Deadline | None = None,
         paths: Collection[str] | None = None,
+        tables: Collection[CodeTable] = tuple(CodeTable),
+        coverage: Path | None = None,
         **options: bool,
     ) -> CodeOutcome:
         """Index once; `deadline` begins when the session is open."""
@@ -68,7 +70,15 @@ class Studio:
         with opened(workspace, execute=execute) as session:
             if deadline:
                 session = replace(session, deadline=deadline)
-            return sync_code(session, workspace.projects[0], execute=execute, paths=paths, **options)
+            return sync_code(
+                session,
+                workspace.projects[0],
+                execute=execute,
+                paths=paths,
+                tables=tables,
+                coverage=coverage,
+                **options,
+            )
 
     def verify(self) -> CodeAgreement:
         workspace = self.workspace()
@@ -77,6 +87,13 @@ class Studio:
 
     def database(self) -> Database:
         return Database(self.workspace().database_url)
+
+    def metadata(self, path: str) -> StoredMetadata:
+        """The row of one file."""
+        with self.database() as database:
+            found = CodeIndex(database, "studio", ANALYSIS_VERSION).metadata(path)
+        assert found is not None, path
+        return found
 
     def rows(self, table: CodeTable = CodeTable.FILES) -> dict[str, str]:
         """Path → hash of every row."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sot_pipeline.errors import DeadlineExceeded, FileUnusable, RequirementMissing
+from sot_pipeline.errors import DeadlineExceeded, FileUnusable, LeaseLost, RequirementMissing
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps import code_batches
@@ -18,7 +18,7 @@ from sot_pipeline.steps.code import sync_code
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.workspace import Workspace
 from sot_pipeline_tests.code_workspaces import FILES, KILN, Studio, make_studio, opened
-from sot_pipeline_tests.targets.database.ledger import tamper
+from sot_pipeline_tests.targets.database.ledger import SOON, tamper
 
 
 @pytest.fixture
@@ -154,6 +154,42 @@ def test_each_run_leaves_a_line_of_activity(studio: Studio) -> None:
     assert activities(studio) == [("code", "success", Counts(unchanged=3)), ("code", "success", Counts(3))]
 
 
+def test_a_full_pass_relates_all_files_and_the_second_one_writes_nothing(studio: Studio) -> None:
+    report = studio.folder / "lcov.info"
+    report.write_text("SF:src/kiln.py\nDA:1,1\nDA:8,0\nend_of_record\n")
+
+    first = studio.index(full=True, coverage=report)
+    second = studio.index(full=True, coverage=report)
+
+    assert (first.relations, second.relations) == (Counts(updated=3), Counts(unchanged=3))
+    kiln, glaze = studio.metadata("src/kiln.py").metrics, studio.metadata("src/glaze.py").metrics
+    assert (kiln.values["test_coverage"], glaze.values["test_coverage"]) == (0.5, None)
+    assert (kiln.values["dependent_count"], glaze.values["dependencies"]) == (1, ["src/kiln.py"])
+    assert kiln.status["test_coverage"] == {"tool": "lcov"}
+
+
+def test_an_edited_file_has_no_relations_until_the_next_full_pass(studio: Studio) -> None:
+    studio.index(full=True)
+    studio.write({"src/kiln.py": f"{KILN}\n"})
+
+    studio.index()
+    before = studio.metadata("src/kiln.py").metrics
+    last = studio.index(full=True)
+
+    assert before.values["dependent_count"] is None
+    assert "full pass" in str(before.status["dependent_count"])
+    assert last.relations == Counts(updated=1, unchanged=2)
+    assert studio.metadata("src/kiln.py").metrics.values["dependent_count"] == 1
+
+
+def test_one_table_can_be_asked_for_alone(studio: Studio) -> None:
+    done = studio.index(tables=(CodeTable.METADATA,))
+
+    assert (done.files, done.metadata) == (None, Counts(3))
+    assert studio.rows(CodeTable.FILES) == {}
+    assert len(studio.rows(CodeTable.METADATA)) == 3
+
+
 def test_a_row_changed_behind_our_back_is_found_and_healed(studio: Studio) -> None:
     studio.index()
     tamper(studio.workspace().database_url, "UPDATE code_files SET content = 'forged' WHERE path = 'src/kiln.py'")
@@ -183,6 +219,21 @@ def test_a_passed_deadline_keeps_what_was_written_and_the_next_run_goes_on(
     assert len(studio.rows()) == stopped.files.inserted
     assert studio.index().error is None
     assert studio.verify().agree
+
+
+def test_a_writer_whose_lease_was_taken_writes_nothing(studio: Studio) -> None:
+    workspace = studio.workspace()
+
+    with pytest.raises(LeaseLost), opened(workspace) as session, studio.database() as breaker:
+        for lock in breaker.locks(SOON):
+            breaker.break_lock(
+                lock.name, owner=lock.owner, fence=lock.fence, grace=0, force=True, by="a test", deadline=SOON
+            )
+        done = sync_code(session, workspace.projects[0], execute=True)
+        assert done.error is not None
+        raise done.error
+
+    assert studio.rows() == {}
 
 
 def test_losing_most_files_is_refused_until_it_is_allowed(studio: Studio) -> None:

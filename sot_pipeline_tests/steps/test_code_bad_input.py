@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sot_pipeline.code.model import ANALYSIS_VERSION, PROJECT_METRICS
+from sot_pipeline.code.model import PROJECT_METRICS
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps.code_plan import plan_table
 from sot_pipeline.steps.code_sources import look
-from sot_pipeline.targets.database.code_index import CodeIndex
-from sot_pipeline.targets.database.code_rows import StoredMetadata
 from sot_pipeline_tests.code_workspaces import FILES, Studio, make_studio
 from sot_pipeline_tests.targets.database.ledger import tamper
 from sot_pipeline_tests.users import said_to_nobody
@@ -42,13 +40,6 @@ def studio(tmp_path: Path, database_url: str) -> Studio:
     return make_studio(tmp_path / "studio", database_url, {**FILES, **BAD})
 
 
-def stored(studio: Studio, path: str) -> StoredMetadata:
-    with studio.database() as database:
-        found = CodeIndex(database, "studio", ANALYSIS_VERSION).metadata(path)
-    assert found is not None, path
-    return found
-
-
 def test_bad_files_are_recorded_with_a_reason_and_the_second_run_writes_nothing(studio: Studio) -> None:
     first = studio.index()
 
@@ -61,7 +52,7 @@ def test_bad_files_are_recorded_with_a_reason_and_the_second_run_writes_nothing(
     assert {path for path, status in statuses.items() if status == "skipped"} == skipped
     assert {path for path, status in statuses.items() if status == "partial"} == partial
     for path in statuses:
-        row = stored(studio, str(path))
+        row = studio.metadata(str(path))
         unknown = [name for name, value in row.metrics.values.items() if value is None]
         assert all("reason" in str(row.metrics.status[name]) for name in unknown), path
     assert studio.index().files == Counts(unchanged=len(statuses))
@@ -71,7 +62,7 @@ def test_bad_files_are_recorded_with_a_reason_and_the_second_run_writes_nothing(
 def test_a_file_that_is_too_large_keeps_its_true_size_and_hash(studio: Studio) -> None:
     studio.index()
 
-    row = stored(studio, "src/huge.py")
+    row = studio.metadata("src/huge.py")
 
     assert row.size == len(BAD["src/huge.py"])
     assert "larger than" in str(row.metrics.status["cyclomatic_complexity"])
@@ -92,7 +83,7 @@ def test_what_is_sound_in_a_broken_file_is_found(studio: Studio) -> None:
 def test_metrics_of_the_whole_project_are_unknown_before_a_full_pass(studio: Studio) -> None:
     studio.index()
 
-    row = stored(studio, "src/kiln.py")
+    row = studio.metadata("src/kiln.py")
 
     assert all(row.metrics.values[name] is None for name in PROJECT_METRICS)
 
