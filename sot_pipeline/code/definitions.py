@@ -143,7 +143,7 @@ class _Definitions:
 
 def _count_as_comment(docstring: Node, beside: int | None, walk: Walk) -> None:
     """The lines of a docstring are comment lines, except one that it shares with a definition at row `beside`."""
-    for row in range(docstring.start_point[0], docstring.end_point[0] + 1):
+    for row in range(docstring.start_point[0], min(_last_row(docstring) + 1, len(walk.kinds))):
         if row != beside:
             walk.kinds[row] = COMMENT
 

@@ -88,7 +88,7 @@ class _Search:
 
     def _list(self, folder: str) -> None:
         with os.scandir(self._state.root / folder) as entries:
-            listed = list(entries)
+            listed = sorted(entries, key=lambda entry: entry.name)
         for entry in listed:
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):

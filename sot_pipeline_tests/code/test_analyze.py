@@ -206,6 +206,7 @@ _WORDS = (
     "=>",
     " = ",
     "@",
+    "@doc ",
     "&&",
     "do",
     "end",
@@ -229,6 +230,10 @@ def test_no_jumble_of_words_raises_and_lines_add_up(words: list[str], language: 
     if values["cyclomatic_complexity"] is not None:
         of_functions = [cast("dict[str, int]", function)["cyclomatic"] for function in found.file.functions]
         assert cast("int", values["cyclomatic_complexity"]) >= sum(of_functions) >= len(of_functions)
+
+
+def test_an_attribute_that_ends_with_the_file_does_not_end_beyond_it() -> None:
+    check_shape(analysed("a.ex", b"@doc \n"))
 
 
 # Symbols.
