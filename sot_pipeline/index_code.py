@@ -44,6 +44,7 @@ def index_projects(
     full: bool,
     deadline: Deadline,
     coverage: Path | None = None,
+    security: bool = False,
     allow_mass_delete: bool = False,
     lock_wait: float = LOCK_WAIT_SECONDS,
     progress: Progress = silent,
@@ -74,6 +75,7 @@ def index_projects(
                         execute=execute,
                         full=full,
                         coverage=coverage,
+                        security=security,
                         allow_mass_delete=allow_mass_delete,
                     )
                 except SotError as error:

@@ -131,16 +131,17 @@ class CodeOutcome:
     """What was, or without `execute` would be, done to the code index of one project.
 
     `files` and `metadata` count rows of the two tables (None: not asked for); `relations` counts
-    those of a full pass whose project metrics differed or not (None: there was none). `left_out`
-    leads from what is no source file to the rule that says so. `error` is what stopped it or kept
-    the tables in `incomplete` from being written, if anything did; what was done before stays and
-    is counted.
+    those of a full pass whose project metrics differed or not (None: there was none), `security`
+    those that a scanner looked at. `left_out` leads from what is no source file to the rule that
+    says so. `error` is what stopped it or kept the tables in `incomplete` from being written, if
+    anything did; what was done before stays and is counted.
     """
 
     project_id: str
     files: Counts | None = None
     metadata: Counts | None = None
     relations: Counts | None = None
+    security: Counts | None = None
     changes: tuple[FileChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)

@@ -55,6 +55,9 @@ CoverageOption = Annotated[
         help="What tests ran: lcov.info or coverage.xml; without it, unknown.",
     ),
 ]
+SecurityOption = Annotated[
+    bool, typer.Option("--security", help="Have Bandit look at Python files it has not seen yet; slow.")
+]
 AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Delete rows even if over 20 % of the files are gone.")
 ]
@@ -73,6 +76,7 @@ _BESIDE = ("cyclomatic_complexity", "cognitive_complexity", "code_lines", "commi
 def index(
     execute: ExecuteOption = False,
     coverage: CoverageOption = None,
+    security: SecurityOption = False,
     project: ProjectsOption = None,
     allow_mass_delete: AllowMassDelete = False,
     database_url: DatabaseOption = None,
@@ -97,6 +101,7 @@ def index(
             full=True,
             deadline=deadline,
             coverage=coverage,
+            security=security,
             allow_mass_delete=allow_mass_delete,
             lock_wait=lock_wait,
             progress=progress,
@@ -169,6 +174,7 @@ def _project(project: CodeOutcome) -> Json:
         "code_files": _counts(project.files),
         "codebase_metadata": _counts(project.metadata),
         "code_graph": _counts(project.relations),
+        "security": _counts(project.security),
         "left_out": dict(project.left_out),
         "seconds": dict(project.seconds),
     }
@@ -182,7 +188,12 @@ def _say_report(report: CodeReport) -> None:
     for project in report.projects:
         say()
         say(style(project.project_id, bold=True))
-        tables = (("files", project.files), ("metadata", project.metadata), ("graph", project.relations))
+        tables = (
+            ("files", project.files),
+            ("metadata", project.metadata),
+            ("graph", project.relations),
+            ("security", project.security),
+        )
         for name, counts in tables:
             if counts:
                 say(f"  {name:<9} {counts_of(counts, report.executed)}")

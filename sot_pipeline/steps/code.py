@@ -45,13 +45,15 @@ def sync_code(
     paths: Collection[str] | None = None,
     tables: Collection[CodeTable] = tuple(CodeTable),
     coverage: Path | None = None,
+    security: bool = False,
     allow_mass_delete: bool = False,
 ) -> CodeOutcome:
     """Make `tables` agree with the source files, those of `paths` alone where they are given.
 
     A file whose bytes are those of its rows is neither analysed nor written. With `full` the
     project metrics of all files are computed as well and written where they differ, `coverage`
-    being the file that tells which lines tests ran. Without `execute` only plans.
+    being the file that tells which lines tests ran; with `security` a scanner looks at the files it
+    did not see yet, which takes its time. Without `execute` only plans.
 
     Raises RequirementMissing where the project has no `[project.code]`, FileUnusable for a root
     that is missing or cannot be read, and what the database raises when it is asked what it has.
@@ -78,7 +80,7 @@ def sync_code(
         outcome = _written(session, project, writers, outcome)
     if full and not outcome.error:
         with watch.phase("relate"):
-            outcome = _related(session, project, index, coverage, outcome)
+            outcome = _related(session, project, index, outcome, coverage=coverage, security=security)
     if outcome.changes or paths is None:  # nothing is written for an event that changed nothing
         outcome = _recorded(session, index, outcome, started)
     return outcome
@@ -113,13 +115,15 @@ def _written(
 
 
 def _related(
-    session: Session, project: Project, index: CodeIndex, coverage: Path | None, outcome: CodeOutcome
+    session: Session, project: Project, index: CodeIndex, outcome: CodeOutcome, *, coverage: Path | None, security: bool
 ) -> CodeOutcome:
     """The outcome after a full pass."""
-    from sot_pipeline.steps.code_relations import relate_project  # graphs: whoever writes one file need not wait
+    # Graphs and arrays: whoever writes one file need not wait for them.
+    from sot_pipeline.steps.code_relations import relate_project, scan_project
 
     try:
-        return replace(outcome, relations=relate_project(session, project, index, coverage))
+        outcome = replace(outcome, relations=relate_project(session, project, index, coverage))
+        return replace(outcome, security=scan_project(session, project, index)) if security else outcome
     except SotError as error:
         return replace(outcome, error=error)
 

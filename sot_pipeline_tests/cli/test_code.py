@@ -82,6 +82,17 @@ def test_without_a_code_section_the_remedy_is_named(studio: Studio, sot: Command
     assert "[project.code]" in answer.err
 
 
+def test_a_long_plan_is_cut_and_errors_are_explained(studio: Studio, sot: Command) -> None:
+    studio.write({f"src/part{number:02}.py": "x = 1\n" for number in range(60)})
+
+    planned = sot("code", "index")
+    stopped = sot("code", "index", "--execute", "--max-seconds", "0.001")
+
+    assert "… and 23 more files" in planned.out or "… and 23 files more" in planned.out
+    assert stopped.code == 3
+    assert "deadline" in stopped.err
+
+
 # show and top
 
 
@@ -111,6 +122,33 @@ def test_show_of_an_unknown_file_names_the_nearest(indexed: Studio, sot: Command
 
     assert answer.code == 1
     assert "Did you mean src/kiln.py" in answer.err
+
+
+def test_a_scanner_looks_only_at_what_it_has_not_seen(indexed: Studio, sot: Command) -> None:
+    first = sot("code", "index", "--execute", "--security", "--json").json()["projects"][0]
+    indexed.write({"src/kiln.py": "import pickle\npickle.loads(b'')\n"})
+    second = sot("code", "index", "--execute", "--security", "--json").json()["projects"][0]
+
+    assert (first["security"]["updated"], second["security"]["updated"]) == (3, 1)
+    assert sot("verify").code == 0
+    kiln = sot("code", "show", "src/kiln.py", "--json").json()
+    glaze = sot("code", "show", "src/glaze.py", "--json").json()
+    assert (glaze["security_score"], glaze["vulnerability_count"]) == (100, 0)
+    assert kiln["security_score"] < 100
+    assert kiln["metric_status"]["security_score"]["tool"] == "bandit"
+
+
+def test_a_path_of_two_projects_has_to_be_told_apart(indexed: Studio, sot: Command) -> None:
+    other = '[[project]]\nid = "second"\n[project.code]\ninclude = ["src/**"]\n'
+    indexed.config.write_text(indexed.config.read_text() + other)
+    sot("code", "index", "--execute")
+
+    answer = sot("code", "show", "src/kiln.py")
+
+    assert answer.code == 2
+    assert "studio and second" in answer.err
+    assert sot("code", "show", "src/kiln.py", "--project", "second", "--json").json()["project_id"] == "second"
+    assert "second:src/kiln.py" in sot("code", "top", "--by", "code_lines").out
 
 
 def test_top_shows_the_worst_files_first(indexed: Studio, sot: Command) -> None:

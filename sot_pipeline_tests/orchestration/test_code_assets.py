@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +22,6 @@ from sot_pipeline_tests.orchestration.test_build import asset_names, check_names
 from sot_pipeline_tests.targets.database.ledger import tamper
 
 __all__ = ["instance"]
-
-HOSTILE = "src/<script>alert(1)<_script>.py"
 
 
 def write(workspace: Workspace, files: Mapping[str, str], project_id: str = "alpha") -> None:
@@ -82,6 +81,17 @@ def test_a_run_fills_both_tables_relates_the_files_and_all_checks_pass(
     assert graph["complexity"].startswith("![Files by cyclomatic complexity](data:image/png;base64,")
 
 
+def test_hot_spots_of_a_repository_are_shown(workspace: Workspace, instance: dg.DagsterInstance) -> None:
+    git = ("git", "-C", str(workspace.project("alpha").root), "-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        subprocess.run([*git, *command], check=True)
+
+    shown = metadata(run(workspace, instance, "refresh_code"), "code_graph")["hot_spots"]
+
+    assert shown.splitlines()[0] == "| file | hotspot_score | commits_90d | cyclomatic_complexity | code_lines |"
+    assert "| src&#47;kiln&#46;py | 1 | 1 | 2 |" in shown
+
+
 def test_a_second_run_changes_nothing_and_keeps_every_data_version(
     workspace: Workspace, instance: dg.DagsterInstance
 ) -> None:
@@ -103,7 +113,7 @@ def version(result: dg.ExecuteInProcessResult, asset: str) -> str:
 def test_rows_that_do_not_match_and_files_that_do_not_parse_fail_their_checks(
     workspace: Workspace, instance: dg.DagsterInstance
 ) -> None:
-    write(workspace, {HOSTILE.replace("/", "_"): "", "src/broken.py": "def (:\n"})
+    write(workspace, {"src/broken.py": "def (:\n"})
     first = run(workspace, instance, "refresh_code")
     tamper(workspace.database_url, "DELETE FROM codebase_metadata WHERE path = 'src/kiln.py'")
     write(workspace, {"src/glaze.py": "x = 1\n"})

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.errors import DeadlineExceeded, FileUnusable, LeaseLost, RequirementMissing
-from sot_pipeline.plan import Counts
+from sot_pipeline.plan import Counts, Plan
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.steps import code_batches
+from sot_pipeline.steps import code, code_batches
 from sot_pipeline.steps.code import sync_code
+from sot_pipeline.steps.code_batches import TableWriter, write_changed
+from sot_pipeline.steps.code_sources import Source
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.workspace import Workspace
 from sot_pipeline_tests.code_workspaces import FILES, KILN, Studio, make_studio, opened
@@ -180,6 +182,30 @@ def test_an_edited_file_has_no_relations_until_the_next_full_pass(studio: Studio
     assert "full pass" in str(before.status["dependent_count"])
     assert last.relations == Counts(updated=1, unchanged=2)
     assert studio.metadata("src/kiln.py").metrics.values["dependent_count"] == 1
+
+
+def test_another_version_of_the_analysis_makes_every_row_anew(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.index()
+    monkeypatch.setattr(code, "ANALYSIS_VERSION", "next")
+
+    first, second = studio.index(), studio.index()
+
+    assert (first.files, first.metadata) == (Counts(updated=3), Counts(updated=3))
+    assert second.files == Counts(unchanged=3)
+
+
+def test_files_that_go_or_break_after_they_were_planned_hold_up_no_other(studio: Studio) -> None:
+    project = studio.workspace().projects[0]
+    (studio.folder / "src/folder.py").mkdir()
+    written: list[str] = []
+    planned = [Source(path, path, "hash") for path in ("src/folder.py", "src/gone.py", "src/kiln.py")]
+    table = TableWriter(Plan(tuple(planned)), lambda batch, _: written.extend(each.file.path for each in batch))
+
+    with opened(studio.workspace()) as session:
+        problems = list(write_changed(session, project, (table,)))
+
+    assert [problem.path for problem in problems] == ["src/folder.py"]
+    assert (written, table.done) == (["src/kiln.py"], Counts(inserted=1))
 
 
 def test_one_table_can_be_asked_for_alone(studio: Studio) -> None:

@@ -10,13 +10,13 @@ whoever compares `fingerprints` with the files.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from sot_pipeline.code.model import PROJECT_METRICS, Metrics, ParseStatus, SourceFile
+from sot_pipeline.code.model import Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database.code_rows import (
@@ -42,11 +42,6 @@ from sot_pipeline.targets.database.engine import Engine, Target, Value, listed
 if TYPE_CHECKING:
     from sot_pipeline.code.resolve import FileFacts
 
-_RELATION_COLUMNS = ", ".join((*PROJECT_METRICS, "metric_status"))
-_RELATE = (
-    f"UPDATE {CodeTable.METADATA} SET {', '.join(f'{name} = ?' for name in PROJECT_METRICS)}, metric_status = ?, "
-    "updated_at = ? WHERE project_id = ? AND path = ?"
-)
 _REMEMBER_VERSION = (
     "INSERT INTO code_analysis (project_id, table_name, version) VALUES (?, ?, ?) "
     "ON CONFLICT (project_id, table_name) DO UPDATE SET version = excluded.version"
@@ -153,18 +148,21 @@ class CodeIndex:
             lambda engine: [stored_facts(row) for row in engine.query(sql, (self.project_id,))], []
         )
 
-    def apply_relations(self, found: Mapping[str, Metrics], deadline: Deadline) -> Counts:
-        """Write the `PROJECT_METRICS` of every file of `found` where the stored ones differ."""
+    def apply_metrics(self, found: Mapping[str, Metrics], columns: Mapping[str, Kind], deadline: Deadline) -> Counts:
+        """Write these columns of `codebase_metadata` for every file of `found` where the stored ones differ."""
         with self.database.changing(self.project_id, deadline) as (engine, now):
-            stored = self._relations(engine)
+            stored = self._stored(engine, columns)
             changed = {
-                path: metrics for path, metrics in found.items() if path in stored and _differ(stored[path], metrics)
+                path: metrics
+                for path, metrics in found.items()
+                if path in stored and _differ(stored[path], metrics, columns)
             }
             engine.execute_many(
-                _RELATE,
+                f"UPDATE {CodeTable.METADATA} SET {', '.join(f'{name} = ?' for name in columns)}, metric_status = ?, "
+                "updated_at = ? WHERE project_id = ? AND path = ?",
                 [
                     (
-                        *metric_values(metrics.values, PROJECT_METRICS),
+                        *metric_values(metrics.values, columns),
                         canonical_json({**stored[path].status, **metrics.status}),
                         *(now, self.project_id, path),
                     )
@@ -173,12 +171,9 @@ class CodeIndex:
             )
         return Counts(updated=len(changed), unchanged=len(stored.keys() & found.keys()) - len(changed))
 
-    def _relations(self, engine: Engine) -> dict[str, Metrics]:
-        sql = f"SELECT path, {_RELATION_COLUMNS} FROM {CodeTable.METADATA} WHERE project_id = ?"
-        return {
-            cast("str", row[0]): stored_metrics(row[1:], PROJECT_METRICS)
-            for row in engine.query(sql, (self.project_id,))
-        }
+    def _stored(self, engine: Engine, columns: Mapping[str, Kind]) -> dict[str, Metrics]:
+        sql = f"SELECT path, {', '.join(columns)}, metric_status FROM {CodeTable.METADATA} WHERE project_id = ?"
+        return {cast("str", row[0]): stored_metrics(row[1:], columns) for row in engine.query(sql, (self.project_id,))}
 
     # Reading
 
@@ -196,6 +191,13 @@ class CodeIndex:
         sql = f"SELECT {', '.join(METADATA_COLUMNS)} FROM {CodeTable.METADATA} WHERE project_id = ? {rest}"
         return self.database.read(
             lambda engine: [stored_metadata(row) for row in engine.query(sql, (self.project_id, *parameters))], []
+        )
+
+    def without(self, metric: str) -> list[str]:
+        """Paths of the files of which a metric is not known."""
+        sql = f"SELECT path FROM {CodeTable.METADATA} WHERE project_id = ? AND {metric} IS NULL ORDER BY path"
+        return self.database.read(
+            lambda engine: [cast("str", row[0]) for row in engine.query(sql, (self.project_id,))], []
         )
 
     def values_of(self, metric: str) -> list[float]:
@@ -261,9 +263,8 @@ def _literal(word: str) -> str:
     return in_json.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
-def _differ(stored: Metrics, wanted: Metrics) -> bool:
-    """True where any value or status of `wanted` is not what is stored, told as JSON tells things apart."""
-    names = PROJECT_METRICS
-    now = {name: [stored.values[name], stored.status.get(name)] for name in names}
-    then = {name: [wanted.values[name], wanted.status.get(name)] for name in names}
+def _differ(stored: Metrics, wanted: Metrics, columns: Iterable[str]) -> bool:
+    """True where a value or status of `wanted` is not what is stored, told as JSON tells things apart."""
+    now = {name: [stored.values[name], stored.status.get(name)] for name in columns}
+    then = {name: [wanted.values[name], wanted.status.get(name)] for name in columns}
     return bool(now != json.loads(canonical_json(cast("Json", then))))

@@ -171,9 +171,9 @@ def test_relations_are_written_where_they_differ_and_leave_the_file_up_to_date(i
         "without a row.py": relations(),
     }
 
-    first = index.apply_relations(found, SOON)
-    second = index.apply_relations(found, SOON)
-    third = index.apply_relations(found | {"b.py": relations(commits_90d=0)}, SOON)
+    first = index.apply_metrics(found, PROJECT_METRICS, SOON)
+    second = index.apply_metrics(found, PROJECT_METRICS, SOON)
+    third = index.apply_metrics(found | {"b.py": relations(commits_90d=0)}, PROJECT_METRICS, SOON)
 
     assert (first, second, third) == (
         Counts(updated=2),
@@ -214,6 +214,7 @@ def test_extremes_are_ordered_and_leave_out_what_is_not_known(index: CodeIndex) 
     assert [row.path for row in highest] == ["2.py", "3.py", "0.py"]
     assert [row.path for row in lowest] == ["4.py"]
     assert sorted(index.values_of("cyclomatic_complexity")) == [1, 3, 9, 9]
+    assert index.without("cyclomatic_complexity") == ["1.py"]
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ _MEASURES = (
 )
 _LISTS = "domains patterns features imports exports symbols dependencies related_files"
 # Written by a full pass, while the row stays that of the same file.
-_OF_THE_PROJECT = (
+_WRITTEN_LATER = (
     "pagerank_score centrality_score dependency_count dependent_count duplication_percentage test_coverage "
-    "commits_90d authors_90d hotspot_score dependencies related_files"
+    "commits_90d authors_90d hotspot_score dependencies related_files security_score vulnerability_count"
 )
 
 
@@ -81,7 +81,7 @@ def upgrade() -> None:
     for table in ("code_files", "codebase_metadata", "code_tokens"):
         op.create_index(f"{table}_lookup", table, ["project_id", "path", "content_hash"])
     _watch("code_files", f"project_id path language content size line_count parse_status {_FILE_LISTS}")
-    own = [name for name in f"{_COUNTS} {_MEASURES} {_LISTS}".split() if name not in _OF_THE_PROJECT.split()]
+    own = [name for name in f"{_COUNTS} {_MEASURES} {_LISTS}".split() if name not in _WRITTEN_LATER.split()]
     _watch("codebase_metadata", f"project_id path size language last_modified file_type {' '.join(own)}")
 
 
