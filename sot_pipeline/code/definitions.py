@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sot_pipeline.code.grammar import DEFINITIONS, TYPES, Attribute, Role, Table
 from sot_pipeline.code.lines import COMMENT
@@ -23,8 +23,7 @@ _HOLDS_METHODS = TYPES | {Role.IMPL}
 _HOLDS_DEFINITIONS = _HOLDS_METHODS | {Role.FUNCTION, Role.MODULE}
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """One definition. `mark` is its place among the marks, `parent` the name of what it is inside of.
 
     `line` and `end_line` count from 1. `is_local`: inside of a function, so nobody else can name it.
@@ -43,8 +42,7 @@ class Definition:
     is_documented: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(NamedTuple):
     end: int
     role: int
     name: str | None

@@ -91,23 +91,14 @@ def field_name(node: Node) -> str | None:
 
 
 def text_of(node: Node | None) -> str | None:
-    """The node's text; None for no node, an empty one, or text that is not UTF-8."""
-    if node is None or not node.text:
-        return None
-    try:
-        return node.text.decode()
-    except UnicodeDecodeError:
-        return None
+    """The node's text; None for no node or an empty one."""
+    text = node.text if node is not None else None
+    return text.decode(errors="replace") if text else None
 
 
 def first_named(node: Node) -> Node | None:
     """The node's first named child, None where it has none (`named_child` raises)."""
     return node.named_children[0] if node.named_child_count else None
-
-
-def never_imports(_: Node) -> list[JsonObject]:
-    """For languages without imports."""
-    return []
 
 
 def without_underscore(_: Node, name: str) -> bool:
@@ -162,7 +153,7 @@ class Table:
     features: Mapping[str, str] = field(default_factory=dict)
     name_of: Callable[[Node], str | None] = field_name
     is_public: Callable[[Node, str], bool] | None = without_underscore
-    imports_of: Callable[[Node], list[JsonObject]] = never_imports
+    imports_of: Callable[[Node], list[JsonObject]] | None = None
     exports_of: Callable[[Node], list[JsonObject]] | None = None
     exports_nested: bool = False
     docstring_of: Callable[[Node], Node | None] | None = None

@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import accumulate
+from typing import TypeAlias
 from zlib import crc32
 
 BLANK, COMMENT, CODE = 0, 1, 2
 
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
-_LINE_END = re.compile(rb"\n")
 # Everything becomes a space but the ends of lines.
 _BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
 
 
-class Span(NamedTuple):
-    """A part of a file by its offsets in bytes, the second one just past it."""
-
-    start: int
-    end: int
+# A part of a file by its offsets in bytes, the second one just past it.
+Span: TypeAlias = tuple[int, int]
 
 
 class Lines:
@@ -31,17 +28,19 @@ class Lines:
     """
 
     def __init__(self, data: bytes, comments: Sequence[Span], literals: Sequence[Span]) -> None:
-        self._starts = [0, *(found.end() for found in _LINE_END.finditer(data))]
+        self._starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+        self._starts.pop()
         if self._starts[-1] == len(data):
             self._starts.pop()  # after the last line's end there is no line
         code = bytearray(data)
         for start, end in comments:
             code[start:end] = data[start:end].translate(_BLANKED)
         self.kinds = bytearray(CODE if line.strip() else BLANK for line in self._split(code))
-        for spans, kind in ((comments, COMMENT), (literals, CODE)):
-            for span in spans:
-                self._claim(span, kind, data)
+        for start, end in comments:
+            self._claim(start, end, COMMENT)
         for start, end in literals:
+            if data.find(b"\n", start, end) >= 0:
+                self._claim(start, end, CODE)
             code[start:end] = b"0" + data[start + 1 : end].translate(_BLANKED)
         self.tokens = tuple(_tokens(self._split(code)))
 
@@ -52,11 +51,9 @@ class Lines:
     def _split(self, code: bytearray) -> list[bytes]:
         return bytes(code).split(b"\n")[: len(self._starts)]
 
-    def _claim(self, span: Span, kind: int, data: bytes) -> None:
+    def _claim(self, start: int, end: int, kind: int) -> None:
         """Lines of a comment or text that would be blank without it are of its kind."""
-        if kind == CODE and data.find(b"\n", *span) < 0:
-            return
-        for row in range(self.row(span.start), self.row(span.end - 1) + 1):
+        for row in range(self.row(start), self.row(end - 1) + 1):
             self.kinds[row] = self.kinds[row] or kind
 
 

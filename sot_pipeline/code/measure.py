@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sot_pipeline.code.complexity import Complexity, complexity_of
 from sot_pipeline.code.definitions import Definition
 from sot_pipeline.code.grammar import Grammar, Role
-from sot_pipeline.code.halstead import halstead
+from sot_pipeline.code.halstead import Halstead, halstead
 from sot_pipeline.code.lines import BLANK, CODE, COMMENT
 from sot_pipeline.code.model import FILE_METRICS
 from sot_pipeline.code.semantics import domains_of, features_of, patterns_of
@@ -51,12 +51,13 @@ def measure(walk: Walk, grammar: Grammar, definitions: Sequence[Definition], bro
     functions = {definition.mark for definition in definitions if definition.role == Role.FUNCTION}
     file, complexities = complexity_of(walk.marks, table, functions.__contains__)
     symbols = symbols_of(definitions, walk.marks, table, complexities)
+    halsteads = halstead(walk.operators, walk.operands)
     values: dict[str, Json] = {
         **_lines(walk),
         **_lists(symbols),
         **counts_of(definitions),
-        **_sizes(walk, file),
-        **_judgements(walk, definitions, file, complexities),
+        **_sizes(halsteads, file),
+        **_judgements(walk, definitions, file, complexities, halsteads.volume),
         "domains": list(domains_of(symbols.imports)),
         "patterns": list(patterns_of(definitions)),
         "features": list(features_of(walk.operators, grammar)),
@@ -88,8 +89,7 @@ def _lists(symbols: Symbols) -> dict[str, Json]:
     }
 
 
-def _sizes(walk: Walk, file: Complexity) -> dict[str, Json]:
-    halsteads = halstead(walk.operators, walk.operands)
+def _sizes(halsteads: Halstead, file: Complexity) -> dict[str, Json]:
     return {
         "cyclomatic_complexity": file.cyclomatic,
         "cognitive_complexity": file.cognitive,
@@ -103,10 +103,13 @@ def _sizes(walk: Walk, file: Complexity) -> dict[str, Json]:
 
 
 def _judgements(
-    walk: Walk, definitions: Sequence[Definition], file: Complexity, complexities: Mapping[int, Complexity]
+    walk: Walk,
+    definitions: Sequence[Definition],
+    file: Complexity,
+    complexities: Mapping[int, Complexity],
+    volume: float,
 ) -> dict[str, Json]:
     code_lines = walk.kinds.count(CODE)
-    volume = halstead(walk.operators, walk.operands).volume
     smells = smells_of(definitions, complexities, walk.comments, code_lines)
     maintainability = maintainability_index(volume, file.cyclomatic, code_lines)
     debt = debt_ratio(smells, code_lines)

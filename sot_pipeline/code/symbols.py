@@ -97,6 +97,8 @@ def _function(definition: Definition, complexity: Complexity | None, *, is_large
 
 def _imports(marks: Sequence[Mark], table: Table) -> Iterator[JsonObject]:
     """A re-export imports as well, and so does a module that is declared here and written elsewhere."""
+    if table.imports_of is None:
+        return
     for role, _, node in marks:
         if role in _IMPORTING and not node.has_error:
             yield from _at_line(table.imports_of(node), node)

@@ -89,8 +89,8 @@ class _Walker:
         comment, inner = int(Role.COMMENT), int(Role.INNER)
         cursor = tree.walk()
         down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-        depth = 0
-        while (node := cursor.node) is not None:
+        depth, deepest = 0, MAX_DEPTH
+        while (node := cursor.node) is not None:  # pragma: no branch - a cursor stands on a node
             kind = node.kind_id
             role = roles[kind]
             if role > comment:
@@ -98,7 +98,7 @@ class _Walker:
                     self._mark(role, depth, node)
                 if down():
                     depth += 1
-                    if depth > MAX_DEPTH:
+                    if depth > deepest:
                         raise TooMuch(f"syntax tree deeper than {MAX_DEPTH}")
                     continue
                 role = _leaf(node)
@@ -110,7 +110,7 @@ class _Walker:
                 operands.append(text)
                 if role != operand:
                     # A block of YAML takes the blank lines below it along, a text between quotes has an end.
-                    literals.append(Span(start, start + len(text if role == string else text.rstrip())))
+                    literals.append((start, start + len(text if role == string else text.rstrip())))
                     if role == string and down():
                         depth += 1
                         continue
@@ -133,7 +133,7 @@ class _Walker:
         start = node.start_byte
         text = self._data[start : node.end_byte].rstrip()
         if text:
-            self._comments.append(Span(start, start + len(text)))
+            self._comments.append((start, start + len(text)))
 
 
 def _leaf(node: Node) -> int:

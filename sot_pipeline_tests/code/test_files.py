@@ -139,13 +139,15 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real" / "loop").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "link.py").symlink_to(tmp_path / "real" / "a.py")
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / ".gitignore").symlink_to(tmp_path / "missing")
+    (tmp_path / "other" / ".gitignore").symlink_to(tmp_path / "rules")
+    write(tmp_path, "rules", text="b.py\n")
+    write(tmp_path, "other/b.py")
     os.mkfifo(tmp_path / "pipe.py")
 
     listed = source_files(tmp_path)
     state = root_state(tmp_path)
 
-    assert list(listed.files) == ["real/a.py"]
+    assert list(listed.files) == ["other/b.py", "real/a.py"]
     assert listed.skipped == {"link.py": "symbolic link", "pipe.py": "not a regular file"}
     assert not is_source(state, "link.py")
     assert not is_source(state, "real/loop/real/a.py")

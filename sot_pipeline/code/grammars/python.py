@@ -35,11 +35,19 @@ def _imported(node: Node) -> str | None:
 def docstring_of(node: Node) -> Node | None:
     """The string that documents a module, class or function."""
     body = node if node.type == "module" else node.child_by_field_name("body")
-    first = next((child for child in body.named_children if child.type != "comment"), None) if body else None
+    first = _first_statement(body) if body is not None else None
     if first is None or first.type != "expression_statement":
         return None
     string = first_named(first)
     return string if string is not None and string.type in ("string", "concatenated_string") else None
+
+
+def _first_statement(body: Node) -> Node | None:
+    for index in range(body.named_child_count):  # a list of all children would cost more than all else here
+        child = body.named_child(index)
+        if child is not None and child.type != "comment":
+            return child
+    return None
 
 
 def parameters_of(node: Node) -> int | None:

@@ -35,8 +35,7 @@ def imports_of(node: Node) -> list[JsonObject]:
         return [{"name": field_name(node)}]
     found: list[JsonObject] = []
     left = [("", node.child_by_field_name("argument"))]
-    while left:
-        prefix, part = left.pop(0)
+    for prefix, part in left:  # which grows meanwhile
         if part is None:
             continue
         if part.type in ("use_list", "scoped_use_list"):
