@@ -89,24 +89,20 @@ def _targets(project: Project) -> tuple[str, ...]:
 def _code_status(database: Database, project: Project, deadline: Deadline) -> CodeStatus:
     # Only a project with a code index waits for what reads one.
     from sot_pipeline.code.model import ANALYSIS_VERSION
+    from sot_pipeline.steps.code_plan import changes_of, plan_table
     from sot_pipeline.steps.code_sources import look
     from sot_pipeline.targets.database.code_index import CodeIndex
     from sot_pipeline.targets.database.code_rows import CodeTable
 
     index = CodeIndex(database, project.id, ANALYSIS_VERSION)
     sources = look(project, deadline)
-    lagging: set[str] = set()
-    for table in CodeTable:
-        present = index.fingerprints(table)
-        plan = diff(
-            sources.files.values(), {path: found for path, found in present.items() if not sources.is_kept(path)}
-        )
-        lagging |= {*(source.path for source in plan.upserts), *plan.deletes}
+    rows = {table: index.fingerprints(table) for table in CodeTable}
+    plans = [plan_table(sources, present, may_delete_many=True).plan for present in rows.values()]
     statuses = Counter(index.not_ok().values())
     return CodeStatus(
         files=len(sources.files),
-        rows=len(index.fingerprints(CodeTable.FILES)),
-        lag=len(lagging),
+        rows=len(rows[CodeTable.FILES]),
+        lag=len({change.path for change in changes_of(*plans)}),
         partial=statuses["partial"],
         skipped=statuses["skipped"],
         left_out=sources.left_out,

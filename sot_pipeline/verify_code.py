@@ -7,9 +7,9 @@ from collections.abc import Collection
 from sot_pipeline.code.model import ANALYSIS_VERSION
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.outcome import CodeAgreement, Disagreement
-from sot_pipeline.plan import diff
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code_batches import analysed
+from sot_pipeline.steps.code_plan import plan_table
 from sot_pipeline.steps.code_sources import Sources, look
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import CodeTable
@@ -47,6 +47,6 @@ def _forged(session: Session, project: Project, sources: Sources, suspected: Col
 
 def _compare(index: CodeIndex, table: CodeTable, sources: Sources, forged: Collection[str]) -> Disagreement:
     present = index.fingerprints(table) | dict.fromkeys(forged, "")
-    plan = diff(sources.files.values(), {path: found for path, found in present.items() if not sources.is_kept(path)})
-    missing, stale = (tuple(sorted(source.path for source in sources)) for sources in (plan.inserts, plan.updates))
+    plan = plan_table(sources, present, may_delete_many=True).plan
+    missing, stale = (tuple(sorted(source.path for source in those)) for those in (plan.inserts, plan.updates))
     return Disagreement(missing, tuple(sorted(plan.deletes)), stale)

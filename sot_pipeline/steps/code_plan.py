@@ -29,7 +29,7 @@ def plan_table(sources: Sources, present: Mapping[str, str], *, may_delete_many:
 
     Without `may_delete_many` a plan that loses over a fifth of the rows deletes nothing.
     """
-    open_ = {path: print_ for path, print_ in present.items() if path in sources.files or not sources.is_kept(path)}
+    open_ = {path: stored for path, stored in present.items() if not sources.is_kept(path)}
     plan = diff(sources.files.values(), open_)
     arrived = {source.content_hash for source in plan.inserts}
     lost = [path for path in plan.deletes if present[path] not in arrived]

@@ -57,8 +57,12 @@ class Sources:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def is_kept(self, path: str) -> bool:
-        """True where nobody can say what became of `path`."""
-        return bool(self.kept) and any(path == kept or path.startswith(f"{kept}/") for kept in self.kept)
+        """True where nobody can say what became of `path`: it or a folder above it could not be read."""
+        while path and self.kept:
+            if path in self.kept:
+                return True
+            path = path.rpartition("/")[0]
+        return False
 
 
 @dataclass(frozen=True, slots=True)
