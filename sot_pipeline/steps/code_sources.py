@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from sot_pipeline.code.files import FoundFiles, is_source, root_state, source_files, visible
+from sot_pipeline.code.files import FoundFiles, RootState, is_source, root_state, source_files, visible
 from sot_pipeline.code.text import MAX_BYTES
 from sot_pipeline.config import CodeSection
 from sot_pipeline.errors import FileUnusable, RequirementMissing
@@ -23,6 +23,8 @@ from sot_pipeline.workspace import Project
 
 FILES_CHECK = "source_files"
 _CHUNK = 1024 * 1024
+# Lock files, snapshots, collections: what `sot` keeps beside `sot.toml` is no source, and changes at every run.
+_OURS = (".sot",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def found_files(project: Project) -> FoundFiles:
     """Which source files there are. Raises RequirementMissing, and FileUnusable where the root cannot be listed."""
     section = code_section(project)
     try:
-        return source_files(project.root, section.include, section.exclude)
+        return source_files(project.root, section.include, (*section.exclude, *_OURS))
     except OSError as error:
         raise _root_unusable(project, error) from None
 
@@ -121,13 +123,18 @@ def look(project: Project, deadline: Deadline, paths: Collection[str] | None = N
 
 def _sources_among(project: Project, paths: Collection[str]) -> dict[str, str]:
     """Path of a row → name of the file, of those of `paths` that are source files or were."""
-    section = code_section(project)
     try:
         os.scandir(project.root).close()
     except OSError as error:
         raise _root_unusable(project, error) from None
-    state = root_state(project.root, section.include, section.exclude)
-    return {visible(name): name for name in paths if is_source(state, name)}
+    rules = source_rules(project)
+    return {visible(name): name for name in paths if is_source(rules, name)}
+
+
+def source_rules(project: Project) -> RootState:
+    """What `is_source` asks: which paths of the project are source files. Raises RequirementMissing."""
+    section = code_section(project)
+    return root_state(project.root, section.include, (*section.exclude, *_OURS))
 
 
 def _hashed(project: Project, names: Mapping[str, str], deadline: Deadline) -> Sources:

@@ -57,6 +57,18 @@ def stamps(studio: Studio) -> list[tuple[object, ...]]:
     return [row for table in CodeTable for row in tamper(url, f"SELECT path, updated_at FROM {table} ORDER BY path")]
 
 
+def test_what_sot_keeps_for_itself_is_no_source(tmp_path: Path, sqlite_url: str) -> None:
+    studio = make_studio(tmp_path / "studio", sqlite_url, code="")
+    studio.index()
+
+    second = studio.index()
+
+    assert (studio.folder / ".sot/locks").is_dir()
+    assert set(studio.rows()) == {*FILES, "sot.toml"}
+    assert second.changes == ()
+    assert studio.index(paths=[".sot/locks/docs.json"]).changes == ()
+
+
 def test_an_edit_writes_that_file_alone_and_a_touch_writes_nothing(studio: Studio) -> None:
     studio.index()
     os.utime(studio.folder / "src/kiln.py", (1, 1))
