@@ -137,6 +137,9 @@ class Table:
     marked as exported (`exports_of` is None), public definitions are: of the top level, or all of
     them (`exports_nested`). KEYs below `deepest_key` in the tree are no symbols. `imports_of` is asked
     for modules and exports as well, and `ways_of` how many decisions a case is.
+
+    `is_beyond` tells of texts that the grammar's scanner cannot hold: it would write outside of its
+    memory, or take all there is. With `reads_ascii` it is shown an `x` for each byte above 127.
     """
 
     title: str
@@ -147,6 +150,8 @@ class Table:
     booleans: frozenset[str] = frozenset()
     factory: str = "language"
     is_data: bool = False
+    reads_ascii: bool = False
+    is_beyond: Callable[[bytes], bool] | None = None
     is_adapted: bool = False
     deepest_key: int = 1
     absent: Mapping[str, str] = field(default_factory=dict)

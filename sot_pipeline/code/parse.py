@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 PART = 4096
 MAX_READS = 20_000
 
+_ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
+
 
 def parse(data: bytes, grammar: Grammar) -> Tree:
-    """The syntax tree of UTF-8 text. Raises TooMuch where the parser asked for more than MAX_READS parts."""
-    source = _Source(data)
+    """The syntax tree of UTF-8 text.
+
+    Raises TooMuch where the parser asked for more than MAX_READS parts, or could not hold the text.
+    """
+    table = grammar.table
+    if table.is_beyond is not None and table.is_beyond(data):
+        raise TooMuch(f"nested deeper than the parser of {table.title} can hold")
+    source = _Source(data.translate(_ASCII) if table.reads_ascii else data)
     tree = grammar.parser.parse(source)
-    source.finish()
+    source.finish(data)
     return tree
 
 
@@ -37,8 +45,9 @@ class _Source:
         self._reads_left -= 1
         return self._data[offset : offset + PART] if self._reads_left >= 0 else b""
 
-    def finish(self) -> None:
-        """The parser is through: from now on nothing is counted."""
+    def finish(self, data: bytes) -> None:
+        """The parser is through: from now on nothing is counted, and nodes get their text from `data`."""
         if self._reads_left < 0:
             raise TooMuch(f"the parser went over it more than {MAX_READS * PART // 2**20} MiB")
         self._reads_left = sys.maxsize
+        self._data = data

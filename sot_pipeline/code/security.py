@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,7 +50,7 @@ def security_of(root: Path, paths: Sequence[str], *, seconds: float) -> dict[str
 
 
 def _findings(root: Path, paths: Sequence[str], seconds: float) -> dict[str, Counter[str]]:
-    """How many findings of each severity each file has; files that Bandit could not parse are missing."""
+    """How many findings of each severity each file has; files that it did not read are missing."""
     # Isolated: a module of the project that is called like one of Python's is not to be run.
     command = [sys.executable, "-I", "-m", "bandit", "--format", "json", "--quiet", "--exit-zero", "--"]
     done = subprocess.run(  # noqa: S603 - no shell; paths follow `--`
@@ -66,10 +66,8 @@ def _findings(root: Path, paths: Sequence[str], seconds: float) -> dict[str, Cou
         raise ValueError(done.stderr.decode(errors="replace").strip()[-200:] or "no report") from None
     names = {str(root / path): path for path in paths}
     unread = {error["filename"] for error in report["errors"]}
-    severities: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, path in names.items():
-        if name not in unread:
-            severities[path] = Counter()
+    scanned = names.keys() & report["metrics"].keys() - unread
+    severities = {names[name]: Counter[str]() for name in scanned}
     for result in report["results"]:
         severities[names[result["filename"]]][result["issue_severity"]] += 1
     return severities

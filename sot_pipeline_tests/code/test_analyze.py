@@ -93,6 +93,43 @@ def test_what_the_parser_reads_over_and_over_is_given_up(monkeypatch: pytest.Mon
     assert "the parser went over it" in reason(found, "total_lines")
 
 
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("a.yaml", b"".join(b" " * depth + b"a:\n" for depth in range(300))),
+        ("a.yaml", b"- " * 300),
+        ("a.yaml", b"".join(b" " * depth + b"a:\n" + b" " * depth + b"-\n" for depth in range(150))),
+        ("a.md", b">" * 300),
+        ("a.md", b"- " * 300),
+        ("a.md", b"".join(b"\t" * depth + b"- - a\n" for depth in range(150))),
+        ("a.sh", b"a|" * 2_400),
+        ("a.sh", b"a |  # and\n" * 30_000),
+    ],
+)
+def test_what_a_parser_cannot_hold_never_reaches_it(path: str, data: bytes) -> None:
+    found = analysed(path, data)  # otherwise memory is overwritten, or used up
+
+    assert found.file.parse_status == ParseStatus.SKIPPED
+    assert "can hold" in reason(found, "total_lines")
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("a.yaml", b"".join(b" " * depth + b"a:\n" + b" " * depth + b"-\n" for depth in range(40))),
+        ("a.md", b"> " * 99),
+        ("a.sh", b"a | b || c\n" * 3_000),
+        ("a.md", "".join(f"{chr(code)} a\n" for code in range(0x1F300, 0x1F600)).encode()),
+    ],
+)
+def test_what_a_parser_can_hold_is_read(path: str, data: bytes) -> None:
+    assert analysed(path, data).file.parse_status != ParseStatus.SKIPPED
+
+
+def test_headings_keep_the_letters_that_their_parser_is_not_shown() -> None:
+    assert names(analysed("a.md", "# Größe 🎉\n").file.symbols) == ["Größe 🎉"]
+
+
 def test_an_empty_file_has_no_lines_and_no_maintainability() -> None:
     found = analysed("a.py", b"")
 

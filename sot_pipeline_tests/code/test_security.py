@@ -31,7 +31,7 @@ def test_findings_lower_the_score_and_only_grave_ones_are_vulnerabilities(root: 
 
     assert not isinstance(found, str)
     assert not (root / "ran").exists()  # the project's own json.py was not taken for Python's
-    assert set(found) == {"clean.py", "shell.py", "json.py"}  # what could not be parsed is not called safe
+    assert set(found) == {"clean.py", "shell.py", "json.py"}  # what was not read is not called safe
     assert found["clean.py"].values == {"security_score": 100.0, "vulnerability_count": 0}
     assert found["shell.py"].values == {"security_score": 100.0 - 25 - 2, "vulnerability_count": 1}
     status = found["shell.py"].status["security_score"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tree_sitter import Node
 
 from sot_pipeline.code.grammar import JsonObject, Role, Table, text_of
@@ -13,8 +15,21 @@ def imports_of(node: Node) -> list[JsonObject]:
     return [{"name": (text_of(argument) or "").strip("\"'")}] if argument is not None else []
 
 
+# An unfinished pipeline takes memory by the square of its length: 10,000 commands more than a gigabyte.
+_LONGEST_PIPELINE = 2_000
+_CONTINUED = re.compile(rb"\|\s*(?:#.*)?\n\s*")
+
+
+def is_endless_pipeline(data: bytes) -> bool:
+    """True where a line, continued after each `|` at its end, has more commands than anybody writes."""
+    if data.count(b"|") <= _LONGEST_PIPELINE:
+        return False
+    return any(line.count(b"|") > _LONGEST_PIPELINE for line in _CONTINUED.sub(b"|", data).split(b"\n"))
+
+
 TABLE = Table(
     title="Bash",
+    is_beyond=is_endless_pipeline,
     package="tree-sitter-bash",
     nodes={
         "word": Role.OPERAND,

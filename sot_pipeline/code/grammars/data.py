@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tree_sitter import Node
 
 from sot_pipeline.code.grammar import Role, Table, first_named, text_of
@@ -17,6 +19,23 @@ def heading_of(node: Node) -> str | None:
     """A heading's text."""
     text = text_of(node.child_by_field_name("heading_content"))
     return text.strip().rstrip("#").strip() or None if text else None
+
+
+# The scanners of YAML (0.7) and Markdown (0.5) keep a stack of open blocks in 1,024 bytes and write beyond them where
+# some 250 blocks are open. A column of YAML opens two blocks at most (a key, and a sequence no further to the right);
+# in Markdown two columns, or one mark, open one, and a tab two. Either is refused before 200 are.
+_DEEP_YAML = re.compile(rb"^(?:[ \t]|[-?:](?=\s)){100}", re.MULTILINE)
+_DEEP_MARKDOWN = re.compile(rb"^ ?(?:(?:  |\t|>|[-+*](?=\s)|\d{1,9}[.)](?=\s)) ?){100}", re.MULTILINE)
+
+
+def is_deep_yaml(data: bytes) -> bool:
+    """True where a line is indented, or begins sequences, as far as only deep nesting needs."""
+    return _DEEP_YAML.search(data) is not None
+
+
+def is_deep_markdown(data: bytes) -> bool:
+    """True where a line is indented, quoted or listed as far as only deep nesting needs."""
+    return _DEEP_MARKDOWN.search(data) is not None
 
 
 JSON = Table(
@@ -49,6 +68,7 @@ TOML = Table(
 )
 YAML = Table(
     title="YAML",
+    is_beyond=is_deep_yaml,
     package="tree-sitter-yaml",
     is_data=True,
     nodes={
@@ -64,6 +84,8 @@ YAML = Table(
 )
 MARKDOWN = Table(
     title="Markdown",
+    is_beyond=is_deep_markdown,
+    reads_ascii=True,  # its scanner asks isdigit() of whole code points, which only takes bytes
     package="tree-sitter-markdown",
     is_data=True,
     nodes={
