@@ -88,7 +88,7 @@ def _targets(project: Project) -> tuple[str, ...]:
 
 def _code_status(database: Database, project: Project, deadline: Deadline) -> CodeStatus:
     # Only a project with a code index waits for what reads one.
-    from sot_pipeline.code.model import ANALYSIS_VERSION
+    from sot_pipeline.code.model import ANALYSIS_VERSION, ParseStatus
     from sot_pipeline.steps.code_plan import changes_of, plan_table
     from sot_pipeline.steps.code_sources import look
     from sot_pipeline.targets.database.code_index import CodeIndex
@@ -98,13 +98,13 @@ def _code_status(database: Database, project: Project, deadline: Deadline) -> Co
     sources = look(project, deadline)
     rows = {table: index.fingerprints(table) for table in CodeTable}
     plans = [plan_table(sources, present, may_delete_many=True).plan for present in rows.values()]
-    statuses = Counter(index.not_ok().values())
+    statuses = Counter(unread.status for unread in index.unread())
     return CodeStatus(
         files=len(sources.files),
         rows=len(rows[CodeTable.FILES]),
         lag=len({change.path for change in changes_of(*plans)}),
-        partial=statuses["partial"],
-        skipped=statuses["skipped"],
+        partial=statuses[ParseStatus.PARTIAL],
+        skipped=statuses[ParseStatus.SKIPPED],
         left_out=sources.left_out,
     )
 

@@ -6,10 +6,12 @@ Both look at files and tables as they are now. How a disagreement is found out i
 
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
 
+from collections import Counter
 from functools import partial
 
 import dagster as dg
 
+from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.orchestration.checks import project_of
 from sot_pipeline.orchestration.code_assets import code_partitions, coded_projects
 from sot_pipeline.orchestration.metadata import disagreement_metadata, problem_table, table
@@ -39,16 +41,13 @@ def parse_errors(context: dg.AssetCheckExecutionContext, workspace: dg.ResourceP
     """Every source file could be parsed wholly. A warning: the others are indexed all the same."""
     project = project_of(context, workspace)
     with reading(workspace, (project,), Mode.DB_ONLY) as session:
-        found = code_index(session, project).not_ok()
-    shown = {"files": table(("file", "status"), found.items(), total=len(found))} if found else {}
+        found = code_index(session, project).unread()
+    counts = Counter(unread.status for unread in found)
+    shown = {"files": table(("file", "status", "reason"), found, total=len(found))} if found else {}
     return dg.AssetCheckResult(
-        passed="partial" not in found.values(),
+        passed=not counts[ParseStatus.PARTIAL],
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "partial": sum(status == "partial" for status in found.values()),
-            "skipped": sum(status == "skipped" for status in found.values()),
-            **shown,
-        },
+        metadata={"partial": counts[ParseStatus.PARTIAL], "skipped": counts[ParseStatus.SKIPPED], **shown},
     )
 
 

@@ -7,15 +7,15 @@ done `code_batches.py`, what only the files together tell `code_relations.py`.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from sot_pipeline.code.files import visible
-from sot_pipeline.code.model import ANALYSIS_VERSION
+from sot_pipeline.code.model import ANALYSIS_VERSION, ParseStatus
 from sot_pipeline.errors import SotError
 from sot_pipeline.outcome import CodeOutcome
-from sot_pipeline.plan import Counts, Plan
+from sot_pipeline.plan import Counts, Plan, Problem, Severity
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stopwatch import Stopwatch
 from sot_pipeline.session import Session
@@ -29,6 +29,7 @@ from sot_pipeline.workspace import Project
 
 # What `sync_activity` calls this step.
 ACTIVITY = "code"
+PARSE_CHECK = "parse_errors"
 
 
 def code_index(session: Session, project: Project) -> CodeIndex:
@@ -78,12 +79,21 @@ def sync_code(
         return _counted(outcome, {table: found.plan.counts() for table, found in plans.items()})
     with watch.phase("write"):
         outcome = _written(session, project, writers, outcome)
+        if not outcome.error:
+            outcome = replace(outcome, problems=(*outcome.problems, *_parse_errors(index, rows)))
     if full and not outcome.error:
         with watch.phase("relate"):
             outcome = _related(session, project, index, outcome, coverage=coverage, security=security)
     if outcome.changes or paths is None:  # nothing is written for an event that changed nothing
         outcome = _recorded(session, index, outcome, started)
     return outcome
+
+
+def _parse_errors(index: CodeIndex, paths: Collection[str] | None) -> Iterator[Problem]:
+    """What is wrong in these files; that one is skipped by its nature is no problem."""
+    for path, status, reason in index.unread(paths):
+        if status is ParseStatus.PARTIAL:
+            yield Problem(PARSE_CHECK, Severity.WARNING, path, None, f"Read in part: {reason}.")
 
 
 def _writer(index: CodeIndex, table: CodeTable, plan: Plan[str, Source], deadline: Deadline) -> TableWriter:

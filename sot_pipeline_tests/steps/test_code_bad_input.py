@@ -43,7 +43,7 @@ def studio(tmp_path: Path, database_url: str) -> Studio:
 def test_bad_files_are_recorded_with_a_reason_and_the_second_run_writes_nothing(studio: Studio) -> None:
     first = studio.index()
 
-    assert (first.error, first.problems) == (None, ())
+    assert (first.error, first.exit_code) == (None, 0)
     assert first.files == first.metadata == Counts(len(FILES) + len(BAD))
     url = studio.workspace().database_url
     statuses = dict(tamper(url, "SELECT path, parse_status FROM code_files"))
@@ -51,11 +51,15 @@ def test_bad_files_are_recorded_with_a_reason_and_the_second_run_writes_nothing(
     partial = {"src/latin1.py", "src/merge.py", "src/syntax.py"}
     assert {path for path, status in statuses.items() if status == "skipped"} == skipped
     assert {path for path, status in statuses.items() if status == "partial"} == partial
+    assert {problem.path: problem.check for problem in first.problems} == dict.fromkeys(partial, "parse_errors")
+    assert "merge" in next(problem.message for problem in first.problems if problem.path == "src/merge.py")
     for path in statuses:
         row = studio.metadata(str(path))
         unknown = [name for name, value in row.metrics.values.items() if value is None]
         assert all("reason" in str(row.metrics.status[name]) for name in unknown), path
-    assert studio.index().files == Counts(unchanged=len(statuses))
+    second = studio.index()
+    assert (second.files, second.problems) == (Counts(unchanged=len(statuses)), first.problems)
+    assert studio.index(paths=["src/kiln.py"]).problems == ()
     assert studio.verify().agree
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from sot_pipeline.code.model import Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
@@ -56,6 +56,14 @@ class FileSymbols:
     language: str
     content_hash: str
     symbols: tuple[Mapping[str, Json], ...]
+
+
+class Unread(NamedTuple):
+    """A file that could not be read wholly, and why."""
+
+    path: str
+    status: ParseStatus
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +215,23 @@ class CodeIndex:
             lambda engine: [cast("float", row[0]) for row in engine.query(sql, (self.project_id,))], []
         )
 
-    def not_ok(self) -> dict[str, str]:
-        """Path → parse_status of the files that could not be read wholly."""
+    def unread(self, paths: Collection[str] | None = None) -> list[Unread]:
+        """The files that could not be read wholly and why, of all or of `paths`."""
         sql = (
-            f"SELECT path, parse_status FROM {CodeTable.FILES} WHERE project_id = ? AND parse_status <> ? ORDER BY path"
+            "SELECT f.path, f.parse_status, m.metric_status "
+            f"FROM {CodeTable.FILES} AS f "
+            f"LEFT JOIN {CodeTable.METADATA} AS m ON (m.project_id, m.path) = (f.project_id, f.path) "
+            "WHERE f.project_id = ? AND f.parse_status <> ?"
         )
-        return self.database.read(
-            lambda engine: dict(
-                cast("list[tuple[str, str]]", engine.query(sql, (self.project_id, ParseStatus.OK.value)))
-            ),
-            {},
-        )
+        parameters: list[Value] = [self.project_id, ParseStatus.OK.value]
+
+        def read(engine: Engine) -> list[Unread]:
+            if paths is None:
+                return [_unread(row) for row in engine.query(f"{sql} ORDER BY f.path", parameters)]
+            chosen, values = engine.among("f.path", tuple(paths))
+            return [_unread(row) for row in engine.query(f"{sql} AND {chosen} ORDER BY f.path", [*parameters, values])]
+
+        return self.database.read(read, [])
 
     def damaged(self) -> set[str]:
         """Paths of rows of `code_files` whose content is not what their hash says: reads everything."""
@@ -225,7 +239,8 @@ class CodeIndex:
 
         def rehash(engine: Engine) -> set[str]:
             rows = cast("Iterator[tuple[str, str, str]]", engine.stream(sql, (self.project_id,)))
-            return {path for path, stored, content in rows if sha256(content.encode()).hexdigest() != stored}
+            # SQLite keeps values of any type.
+            return {path for path, stored, content in rows if sha256(str(content).encode()).hexdigest() != stored}
 
         return self.database.read(rehash, set())
 
@@ -250,6 +265,15 @@ class CodeIndex:
         return self.database.read(
             lambda engine: [_symbols(row) for row in engine.query(sql, (self.project_id, *patterns))], [], deadline
         )
+
+
+def _unread(row: tuple[object, ...]) -> Unread:
+    path, status, metrics = row
+    known = decoded(metrics)
+    # Of a file that was not read wholly no metric of its syntax is known, all for the same reason.
+    told = known.get("cyclomatic_complexity") if isinstance(known, dict) else None
+    reason = told.get("reason") if isinstance(told, dict) else None
+    return Unread(cast("str", path), ParseStatus(cast("str", status)), str(reason or "not known yet"))
 
 
 def _symbols(row: tuple[object, ...]) -> FileSymbols:

@@ -142,7 +142,8 @@ code_files = Table(
     Column("parse_status", Text, nullable=False),
     Column("parsed_at", DateTime, nullable=False),
     Column("updated_at", DateTime, nullable=False),
-    Index("code_files_lookup", "project_id", "path", "content_hash"),
+    # All that is asked of every file at once, so that no text is read for it.
+    Index("code_files_lookup", "project_id", "path", "content_hash", "parse_status"),
 )
 
 # A metric is null where it is not known; `metric_status` says why.

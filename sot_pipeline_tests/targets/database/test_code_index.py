@@ -62,7 +62,7 @@ def test_an_index_without_tables_is_empty_and_stays_so(index: CodeIndex, databas
     assert index.fingerprints(CodeTable.FILES) == {}
     assert index.metadata("a.py") is None
     assert index.symbols(["x"], SOON) == []
-    assert (index.not_ok(), index.values_of("size"), index.damaged(), index.texts(["a.py"])) == ({}, [], set(), {})
+    assert (index.unread(), index.values_of("size"), index.damaged(), index.texts(["a.py"])) == ([], [], set(), {})
     assert database.revision() is None
 
 
@@ -160,7 +160,14 @@ def test_files_that_were_not_read_wholly_are_known_by_their_status(index: CodeIn
     statuses = {"a.py": ParseStatus.OK, "b.py": ParseStatus.PARTIAL, "c.py": ParseStatus.SKIPPED}
     index.apply_files([source(path, parse_status=status) for path, status in statuses.items()], (), SOON)
 
-    assert index.not_ok() == {"b.py": "partial", "c.py": "skipped"}
+    index.apply_metadata([metadata("b.py")], (), SOON)
+
+    assert index.unread() == [
+        ("b.py", ParseStatus.PARTIAL, "not asked for"),
+        ("c.py", ParseStatus.SKIPPED, "not known yet"),
+    ]
+    assert [unread.path for unread in index.unread(["a.py", "c.py"])] == ["c.py"]
+    assert index.unread([]) == []
 
 
 def test_relations_are_written_where_they_differ_and_leave_the_file_up_to_date(index: CodeIndex) -> None:

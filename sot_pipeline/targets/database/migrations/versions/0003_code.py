@@ -78,7 +78,8 @@ def upgrade() -> None:
         sa.Column("version", sa.Text, nullable=False),
     )
     # With the hash in it, all fingerprints of a project are read without touching a row.
-    for table in ("code_files", "codebase_metadata", "code_tokens"):
+    op.create_index("code_files_lookup", "code_files", ["project_id", "path", "content_hash", "parse_status"])
+    for table in ("codebase_metadata", "code_tokens"):
         op.create_index(f"{table}_lookup", table, ["project_id", "path", "content_hash"])
     _watch("code_files", f"project_id path language content size line_count parse_status {_FILE_LISTS}")
     own = [name for name in f"{_COUNTS} {_MEASURES} {_LISTS}".split() if name not in _WRITTEN_LATER.split()]
