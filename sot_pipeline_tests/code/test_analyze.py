@@ -118,6 +118,7 @@ def test_what_a_parser_cannot_hold_never_reaches_it(path: str, data: bytes) -> N
     [
         ("a.yaml", b"".join(b" " * depth + b"a:\n" + b" " * depth + b"-\n" for depth in range(40))),
         ("a.md", b"> " * 99),
+        ("a.md", b" " * 300 + b"a\n" + b"-" * 300 + b"\n" + b"| - " * 300),
         ("a.sh", b"a | b || c\n" * 3_000),
         ("a.md", "".join(f"{chr(code)} a\n" for code in range(0x1F300, 0x1F600)).encode()),
     ],

@@ -22,10 +22,12 @@ def heading_of(node: Node) -> str | None:
 
 
 # The scanners of YAML (0.7) and Markdown (0.5) keep a stack of open blocks in 1,024 bytes and write beyond them where
-# some 250 blocks are open. A column of YAML opens two blocks at most (a key, and a sequence no further to the right);
-# in Markdown two columns, or one mark, open one, and a tab two. Either is refused before 200 are.
+# some 250 blocks are open. A column of YAML opens two blocks at most: a key, and a sequence no further to the right.
 _DEEP_YAML = re.compile(rb"^(?:[ \t]|[-?:](?=\s)){100}", re.MULTILINE)
-_DEEP_MARKDOWN = re.compile(rb"^ ?(?:(?:  |\t|>|[-+*](?=\s)|\d{1,9}[.)](?=\s)) ?){100}", re.MULTILINE)
+# In Markdown two columns open a block, or a mark does; a tab is four columns. What is shorter opens less than 200.
+_MARGIN = re.compile(rb"^[ \t>*+\-.)\d]{100,}", re.MULTILINE)
+_LIST_MARK = re.compile(rb"[-+*.)](?=\s)")
+_MOST_BLOCKS = 200
 
 
 def is_deep_yaml(data: bytes) -> bool:
@@ -35,7 +37,12 @@ def is_deep_yaml(data: bytes) -> bool:
 
 def is_deep_markdown(data: bytes) -> bool:
     """True where a line is indented, quoted or listed as far as only deep nesting needs."""
-    return _DEEP_MARKDOWN.search(data) is not None
+    return any(_blocks(found.group()) >= _MOST_BLOCKS for found in _MARGIN.finditer(data))
+
+
+def _blocks(margin: bytes) -> int:
+    marks = margin.count(b">") + len(_LIST_MARK.findall(margin))
+    return margin.count(b" ") // 2 + 2 * margin.count(b"\t") + marks
 
 
 JSON = Table(
