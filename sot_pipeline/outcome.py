@@ -119,6 +119,46 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChange:
+    """One line of the change table of the code index: `action` is "insert", "update" or "delete"."""
+
+    action: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOutcome:
+    """What was, or without `execute` would be, done to the code index of one project.
+
+    `files` and `metadata` count rows of the two tables (None: not asked for); `relations` counts
+    those of a full pass whose project metrics differed or not (None: there was none), `security`
+    those that a scanner looked at. `left_out` leads from what is no source file to the rule that
+    says so. `error` is what stopped it or kept the tables in `incomplete` from being written, if
+    anything did; what was done before stays and is counted.
+    """
+
+    project_id: str
+    files: Counts | None = None
+    metadata: Counts | None = None
+    relations: Counts | None = None
+    security: Counts | None = None
+    changes: tuple[FileChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    error: SotError | None = None
+    incomplete: frozenset[str] = frozenset()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """That of what stopped it, else 1 for a problem of severity error."""
+        if self.error:
+            return self.error.exit_code
+        broken = any(problem.severity is Severity.ERROR for problem in self.problems)
+        return EXIT_PROBLEMS if broken else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
 class Disagreement:
     """Keys in which one target differs from the files."""
 
@@ -130,6 +170,21 @@ class Disagreement:
     def agrees(self) -> bool:
         """True where nothing is missing, extra or stale."""
         return not (self.missing or self.extra or self.stale)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAgreement:
+    """What a verification found in the code index of one project: paths in which a table differs from the files."""
+
+    files: Disagreement
+    metadata: Disagreement
+    sources: int
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def agree(self) -> bool:
+        """True where both tables agree with the files."""
+        return self.files.agrees and self.metadata.agrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +201,14 @@ class ProjectAgreement:
     readme_stale: bool | None
     counts: Mapping[str, Mapping[str, int]]
     problems: tuple[Problem, ...] = ()
+    code: CodeAgreement | None = None
 
     @property
     def agree(self) -> bool:
         """True where every target agrees with the files."""
         vectors = self.vectors is None or self.vectors.agrees
-        return self.database.agrees and self.full_text.agrees and vectors and not self.readme_stale
+        code = self.code is None or self.code.agree
+        return self.database.agrees and self.full_text.agrees and vectors and not self.readme_stale and code
 
     @property
     def exit_code(self) -> int:

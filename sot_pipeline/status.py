@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
@@ -30,13 +31,29 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeStatus:
+    """The code index: source files, rows, how many files lag, and how many were read in part or not at all.
+
+    `left_out` leads from what is no source file, where it was met, to the rule that says so.
+    """
+
+    files: int
+    rows: int
+    lag: int
+    partial: int
+    skipped: int
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: its ledgers, and the last run of each target (None: never)."""
+    """One project: its ledgers, its code index if it has one, and the last run of each target (None: never)."""
 
     project_id: str
     sources: tuple[SourceStatus, ...]
     last: dict[str, LoggedActivity | None]
     problems: tuple[Problem, ...]
+    code: CodeStatus | None = None
 
     @property
     def lag(self) -> int:
@@ -50,17 +67,45 @@ def workspace_status(
     """The status of each project. Raises DatabaseUnavailable; reads only."""
     with Database(workspace.database_url) as database:
         database.check(deadline)
-        return tuple(_project_status(database, project) for project in projects)
+        return tuple(_project_status(database, project, deadline) for project in projects)
 
 
-def _project_status(database: Database, project: Project) -> ProjectStatus:
+def _project_status(database: Database, project: Project, deadline: Deadline) -> ProjectStatus:
     rows = database.fingerprints(project.id)
     parsed = quarantine_lost(read_project(project), {key.file_type for key in rows})
     return ProjectStatus(
         project_id=project.id,
         sources=_sources(parsed, rows),
-        last={target: database.last_activity(project.id, target) for target in TARGETS},
+        last={target: database.last_activity(project.id, target) for target in _targets(project)},
         problems=parsed.problems,
+        code=_code_status(database, project, deadline) if project.code else None,
+    )
+
+
+def _targets(project: Project) -> tuple[str, ...]:
+    return (*TARGETS, "code") if project.code else TARGETS
+
+
+def _code_status(database: Database, project: Project, deadline: Deadline) -> CodeStatus:
+    # Only a project with a code index waits for what reads one.
+    from sot_pipeline.code.model import ANALYSIS_VERSION, ParseStatus
+    from sot_pipeline.steps.code_plan import changes_of, plan_table
+    from sot_pipeline.steps.code_sources import look
+    from sot_pipeline.targets.database.code_index import CodeIndex
+    from sot_pipeline.targets.database.code_rows import CodeTable
+
+    index = CodeIndex(database, project.id, ANALYSIS_VERSION)
+    sources = look(project, deadline)
+    rows = {table: index.fingerprints(table) for table in CodeTable}
+    plans = [plan_table(sources, present, may_delete_many=True).plan for present in rows.values()]
+    statuses = Counter(unread.status for unread in index.unread())
+    return CodeStatus(
+        files=len(sources.files),
+        rows=len(rows[CodeTable.FILES]),
+        lag=len({change.path for change in changes_of(*plans)}),
+        partial=statuses[ParseStatus.PARTIAL],
+        skipped=statuses[ParseStatus.SKIPPED],
+        left_out=sources.left_out,
     )
 
 

@@ -6,7 +6,6 @@ and no printing here; opening targets is `session.py`, checking them `verify.py`
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
+from sot_pipeline.runtime.stopwatch import Stopwatch
 from sot_pipeline.workspace import Project, Workspace
 
 if TYPE_CHECKING:
@@ -35,18 +35,17 @@ class _Steps:
 
     outcome: ProjectOutcome
     error: SotError | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     @contextmanager
     def step(self, phase: str) -> Iterator[None]:
-        started = time.perf_counter()
         try:
-            yield
+            with self.watch.phase(phase):
+                yield
         except SotError as error:
             self.error = error
         finally:
-            self.seconds[phase] = round(time.perf_counter() - started, 4)
-            self.outcome = replace(self.outcome, seconds=dict(self.seconds))
+            self.outcome = replace(self.outcome, seconds=dict(self.watch.seconds))
 
 
 def sync_project(

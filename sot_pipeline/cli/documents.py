@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sot_pipeline.cli.output import error_document
-from sot_pipeline.outcome import Disagreement, ProjectAgreement, ProjectOutcome, SyncReport
+from sot_pipeline.outcome import CodeAgreement, Disagreement, ProjectAgreement, ProjectOutcome, SyncReport
 from sot_pipeline.plan import Json, Problem
 
 
@@ -63,10 +63,16 @@ def _agreement(agreement: ProjectAgreement) -> dict[str, Json]:
             "full_text": _keys(agreement.full_text),
             "vectors": _keys(agreement.vectors) if agreement.vectors else None,
             "readme": None if stale is None else {"stale": stale},
+            **_code_keys(agreement.code),
         },
         "counts": {kind: dict(counts) for kind, counts in agreement.counts.items()},
         "problems": [problem_json(problem) for problem in agreement.problems],
     }
+
+
+def _code_keys(code: CodeAgreement | None) -> dict[str, Json]:
+    """The two tables of the code index, where the project has one."""
+    return {"code_files": _keys(code.files), "codebase_metadata": _keys(code.metadata)} if code else {}
 
 
 def _keys(found: Disagreement) -> dict[str, Json]:

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 import typer
 
 from sot_pipeline.errors import SotError
-from sot_pipeline.plan import Json, Problem, Severity
+from sot_pipeline.plan import Counts, Json, Problem, Severity
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.runtime.visible import visible
+
+# How a change table marks what happens to a line.
+MARKS = {"insert": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
 
 # Stands for the escape character in styles of ours. No ledger holds a NUL byte, so none can style.
 _STYLED = re.compile(r"\0(\[[0-9;]*m)")
@@ -75,6 +78,13 @@ def say_problems(problems: Iterable[Problem]) -> None:
         color = "red" if problem.severity is Severity.ERROR else "yellow"
         place = f"{problem.path}:{problem.line}" if problem.line else problem.path
         say(f"  {style(problem.severity, fg=color)} {place} [{problem.check}] {problem.message}")
+
+
+def counts_of(counts: Counts, executed: bool) -> str:
+    """`3 inserted, 7 unchanged`, or what would be."""
+    verb = "" if executed else "would be "
+    words = [f"{count:,} {verb}{name}" for name, count in counts._asdict().items() if name != "unchanged" and count]
+    return ", ".join([*words, f"{counts.unchanged:,} unchanged"])
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -34,7 +34,8 @@ QueryArgument = Annotated[
     list[str] | None, typer.Argument(metavar="QUERY", help="What to look for; everything in it is text.")
 ]
 TypesOption = Annotated[
-    list[str] | None, typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger; repeatable.")
+    list[str] | None,
+    typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger, or symbols of code; repeatable."),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Entries at most.")]
 ModeOption = Annotated[
@@ -44,6 +45,7 @@ BatchOption = Annotated[
     str | None, typer.Option("--batch", metavar="FILE", help="One query a line (-: stdin), one JSON document a line.")
 ]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="First sync the projects whose ledgers have moved on.")]
+PATHS_SHOWN = 10
 
 
 def search(
@@ -78,7 +80,7 @@ def search(
             elif json:
                 say_json(answer_document(answer))
             else:
-                _say_answer(answer, workspace, several=len(projects) > 1)
+                _say_answer(answer, searching, workspace)
 
 
 def _queries(words: list[str] | None, batch: str | None) -> list[str]:
@@ -106,17 +108,23 @@ def _catch_up(workspace: Workspace, searching: Searching) -> None:
             note(f"{style('error: ', fg='red')}{place} {problem.message}")
 
 
-def _say_answer(answer: SearchAnswer, workspace: Workspace, *, several: bool) -> None:
+def _say_answer(answer: SearchAnswer, searching: Searching, workspace: Workspace) -> None:
+    several = len(searching.projects) > 1
     for hit in answer.results:
         _say_hit(hit, several=several)
     if not answer.results:
         say("Nothing found.")
         say_targets({name: target for name, target in workspace.targets.items() if name != "embedding"})
     if answer.behind:
-        paths = ", ".join(f"{lag.project_id}:{lag.path}" if several else lag.path for lag in answer.behind)
-        note(style("behind: ", fg="yellow") + f"{paths} moved on since the last sync.")
-        mode = "--full" if workspace.qdrant else "--db-only"
-        note(style("  try: ", fg="yellow") + f"sot sync {mode} --execute (or this search with --refresh)")
+        paths = [f"{lag.project_id}:{lag.path}" if several else lag.path for lag in answer.behind]
+        more = f" and {len(paths) - PATHS_SHOWN:,} more" if len(paths) > PATHS_SHOWN else ""
+        note(style("behind: ", fg="yellow") + f"{', '.join(paths[:PATHS_SHOWN])}{more} moved on since the last sync.")
+        note(style("  try: ", fg="yellow") + f"{_remedy(searching, workspace)} (or this search with --refresh)")
+
+
+def _remedy(searching: Searching, workspace: Workspace) -> str:
+    ledgers = [f"sot sync {'--full' if workspace.qdrant else '--db-only'} --execute"] * bool(searching.file_types)
+    return ", ".join([*ledgers, *["sot code index --execute"] * bool(searching.code)])
 
 
 def _say_hit(hit: SearchHit, *, several: bool) -> None:

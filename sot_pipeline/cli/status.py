@@ -19,7 +19,7 @@ from sot_pipeline.plan import Json
 from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from sot_pipeline.status import ProjectStatus, SourceStatus
+    from sot_pipeline.status import CodeStatus, ProjectStatus, SourceStatus
     from sot_pipeline.targets.database import LoggedActivity
 
 
@@ -58,7 +58,21 @@ def _document(found: ProjectStatus) -> dict[str, Json]:
             }
             for source in found.sources
         ],
+        "code": _code(found.code),
         "last": {target: _activity(activity) for target, activity in found.last.items()},
+    }
+
+
+def _code(code: CodeStatus | None) -> Json:
+    if code is None:
+        return None
+    return {
+        "files": code.files,
+        "rows": code.rows,
+        "lag": code.lag,
+        "partial": code.partial,
+        "skipped": code.skipped,
+        "left_out": dict(code.left_out),
     }
 
 
@@ -76,17 +90,27 @@ def _say_project(found: ProjectStatus) -> None:
     for source in found.sources:
         entries = plural(source.entries, "entry", "entries")
         say(f"  {source.file_type:<24} {source.path:<36} {entries:>14}  {_lag(source)}")
+    if found.code:
+        files = plural(found.code.files, "file")
+        unread = f"{found.code.partial:,} read in part, {found.code.skipped:,} not read"
+        say(f"  {'code':<24} {unread:<36} {files:>14}  {_lag_of(found.code.lag)}")
     for target, activity in found.last.items():
         say(f"  last {target:<9} {_when(activity)}")
     if found.lag:
         note(style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
+    if found.code and found.code.lag:
+        note(style("  try: ", fg="yellow") + "sot code index --execute")
 
 
 def _lag(source: SourceStatus) -> str:
     if source.skipped:
         return style(f"skipped: {source.skipped}", fg="red")
-    if source.lag:
-        return style(f"{plural(source.lag, 'row')} behind", fg="yellow")
+    return _lag_of(source.lag)
+
+
+def _lag_of(rows: int) -> str:
+    if rows:
+        return style(f"{plural(rows, 'row')} behind", fg="yellow")
     return style("up to date", fg="green")
 
 

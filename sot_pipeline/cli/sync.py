@@ -20,6 +20,8 @@ from sot_pipeline.cli.options import (
     workspace_of,
 )
 from sot_pipeline.cli.output import (
+    MARKS,
+    counts_of,
     explain,
     finish,
     note,
@@ -33,7 +35,6 @@ from sot_pipeline.cli.output import (
 )
 from sot_pipeline.errors import UsageError
 from sot_pipeline.outcome import Change, Mode, ProjectOutcome, SyncReport
-from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 
 DocsOnly = Annotated[bool, typer.Option("--docs-only", help="Parse and validate the files only (default).")]
@@ -50,7 +51,6 @@ LockReads = Annotated[
 ]
 
 CHANGES_SHOWN = 40
-_MARKS = {"insert": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
 
 
 def sync(
@@ -171,10 +171,11 @@ def _say_project(project: ProjectOutcome, report: SyncReport) -> None:
     say(f"{style(project.project_id, bold=True)}  {parsed}")
     seconds = project.seconds
     if project.database:
-        say(f"  rows    {_counts(project.database.counts, report.executed)}  {seconds.get('database', 0):.2f} s")
+        say(f"  rows    {counts_of(project.database.counts, report.executed)}  {seconds.get('database', 0):.2f} s")
     if project.vectors:
         texts = f"{project.vectors.embedded:,} embedded, {project.vectors.cached:,} from the cache"
-        say(f"  points  {_counts(project.vectors.counts, report.executed)}; {texts}  {seconds.get('vectors', 0):.2f} s")
+        counts = counts_of(project.vectors.counts, report.executed)
+        say(f"  points  {counts}; {texts}  {seconds.get('vectors', 0):.2f} s")
     if project.readme:
         word = "updated" if report.executed else "would be updated"
         say(f"  readme  {word if project.readme.changed else 'unchanged'}")
@@ -184,15 +185,9 @@ def _say_project(project: ProjectOutcome, report: SyncReport) -> None:
     say_problems(project.problems)
 
 
-def _counts(counts: Counts, executed: bool) -> str:
-    verb = "" if executed else "would be "
-    words = [f"{count:,} {verb}{name}" for name, count in counts._asdict().items() if name != "unchanged" and count]
-    return ", ".join([*words, f"{counts.unchanged:,} unchanged"])
-
-
 def _say_changes(changes: tuple[Change, ...]) -> None:
     for change in changes[:CHANGES_SHOWN]:
-        mark, color = _MARKS[change.action]
+        mark, color = MARKS[change.action]
         place = style(f"{change.path}:{change.line}" if change.line else change.path, dim=True)
         say(f"    {style(mark, fg=color)} {change.record.entry_id}  {change.title}  {place}")
     if len(changes) > CHANGES_SHOWN:

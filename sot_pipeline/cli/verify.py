@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from sot_pipeline.cli.documents import verify_document
 from sot_pipeline.cli.options import (
     DEFAULT_MAX_SECONDS,
@@ -18,6 +21,10 @@ from sot_pipeline.cli.output import finish, note, say, say_json, say_problems, s
 from sot_pipeline.outcome import Disagreement, ProjectAgreement
 from sot_pipeline.runtime.deadline import Deadline
 
+if TYPE_CHECKING:
+    from sot_pipeline.session import Session
+    from sot_pipeline.workspace import Project
+
 KEYS_SHOWN = 10
 
 
@@ -30,14 +37,13 @@ def verify(
     config: ConfigOption = None,
 ) -> None:
     """Read every configured target again and compare it with the files; exit 6 where they disagree."""
-    from sot_pipeline.ledgers.project import read_project
-    from sot_pipeline.verify import open_verification, verify_project
+    from sot_pipeline.verify import open_verification
 
     workspace = workspace_of(config, database_url=database_url, qdrant_host=qdrant_host)
     projects = projects_of(workspace, project)
     say_targets({name: target for name, target in workspace.targets.items() if name != "embedding"})
     with open_verification(workspace, projects, Deadline(max_seconds)) as session:
-        agreements = [verify_project(session, read_project(each)) for each in projects]
+        agreements = [_verified(session, each) for each in projects]
     if json:
         say_json(verify_document(agreements))
     else:
@@ -45,6 +51,20 @@ def verify(
             _say_agreement(agreement)
     codes = [agreement.exit_code for agreement in agreements]
     finish(max(codes, default=0))
+
+
+def _verified(session: Session, project: Project) -> ProjectAgreement:
+    """All that is derived from the project's ledgers, and its code index if it has one."""
+    from sot_pipeline.ledgers.project import read_project
+    from sot_pipeline.verify import verify_project
+
+    agreement = verify_project(session, read_project(project))
+    if project.code is None:
+        return agreement
+    from sot_pipeline.verify_code import verify_code
+
+    code = verify_code(session, project)
+    return replace(agreement, code=code, problems=(*agreement.problems, *code.problems))
 
 
 def _say_agreement(agreement: ProjectAgreement) -> None:
@@ -58,10 +78,16 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
     _say_keys("full text", agreement.full_text)
     if agreement.vectors:
         _say_keys("points", agreement.vectors)
+    if agreement.code:
+        say(f"  code: {agreement.code.sources:,} files")
+        _say_keys("code_files", agreement.code.files)
+        _say_keys("codebase_metadata", agreement.code.metadata)
     if agreement.readme_stale:
         say("  readme: the summary is stale")
     say_problems(agreement.problems)
-    if not agreement.agree:
+    if agreement.code and not agreement.code.agree:
+        note(style("  try: ", fg="yellow") + "sot code index --execute")
+    if not replace(agreement, code=None).agree:
         note(style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
 
 

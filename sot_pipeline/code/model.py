@@ -11,6 +11,10 @@ from enum import StrEnum
 
 from sot_pipeline.plan import Json
 
+# Raise it where the analysis says something else of the same bytes, or a grammar does: rows made by
+# another version are made anew.
+ANALYSIS_VERSION = "1"
+
 
 class ParseStatus(StrEnum):
     """How far a file could be read: wholly, in part (syntax errors), or not at all (and why is in `metric_status`)."""

@@ -11,8 +11,10 @@ import dagster as dg
 from sot_pipeline.orchestration.alerts import build_run_failure_sensor
 from sot_pipeline.orchestration.assets import ledger_assets
 from sot_pipeline.orchestration.checks import ledger_checks
-from sot_pipeline.orchestration.jobs import scheduled_jobs
-from sot_pipeline.orchestration.sensors import build_ledger_file_sensor
+from sot_pipeline.orchestration.code_assets import code_assets
+from sot_pipeline.orchestration.code_checks import code_checks
+from sot_pipeline.orchestration.jobs import code_jobs, scheduled_jobs
+from sot_pipeline.orchestration.sensors import file_sensors
 from sot_pipeline.orchestration.snapshots import SnapshotIOManager
 from sot_pipeline.workspace import Workspace
 
@@ -24,15 +26,17 @@ def build_definitions(workspace: Workspace, *, resources: Mapping[str, object] |
 
     Raises ConfigError where a schedule cannot be understood.
     """
+    release = version("sot-pipeline")
     partitions = dg.StaticPartitionsDefinition([project.id for project in workspace.projects])
     with warnings.catch_warnings():
         # Dagster calls checks with partitions new, and says so at every load.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         checks = ledger_checks(workspace, partitions)
+        of_code = code_checks(workspace)
     own = dg.Definitions(
-        assets=ledger_assets(workspace, partitions, version("sot-pipeline")),
-        asset_checks=checks,
-        sensors=[build_ledger_file_sensor(), build_run_failure_sensor()],
+        assets=[*ledger_assets(workspace, partitions, release), *code_assets(workspace, release)],
+        asset_checks=[*checks, *of_code],
+        sensors=[*file_sensors(workspace), build_run_failure_sensor()],
         resources={
             "workspace": workspace,
             "snapshots": SnapshotIOManager(base_path=str(workspace.folder / SNAPSHOT_FOLDER)),
@@ -41,4 +45,4 @@ def build_definitions(workspace: Workspace, *, resources: Mapping[str, object] |
         # One process a run: the multiprocess executor pays seconds of start-up for every step.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, scheduled_jobs(workspace, checks))
+    return dg.Definitions.merge(own, scheduled_jobs(workspace, checks), code_jobs(workspace, of_code))

@@ -34,7 +34,7 @@ def parser_checks(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.AssetCheckResult]:
     """What the parser says of the ledgers."""
-    problems = read_project(_project(context, workspace)).problems
+    problems = read_project(project_of(context, workspace)).problems
     for key in sorted(context.op_execution_context.selected_asset_check_keys, key=str):
         found = [problem for problem in problems if _check_of(problem) == key.name]
         yield dg.AssetCheckResult(
@@ -58,7 +58,7 @@ def db_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """Rows and full-text index hold the ledgers' entries: same keys, same hashes, hashed anew."""
-    found = verified(workspace, _project(context, workspace), Mode.DB_ONLY)
+    found = verified(workspace, project_of(context, workspace), Mode.DB_ONLY)
     return _agreement(found, found.database, found.full_text)
 
 
@@ -66,7 +66,7 @@ def vectors_match_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The collection holds one right point for each chunk of an entry, and no other."""
-    found = verified(workspace, _project(context, workspace), Mode.FULL)
+    found = verified(workspace, project_of(context, workspace), Mode.FULL)
     return _agreement(found, found.vectors or Disagreement())
 
 
@@ -82,7 +82,7 @@ def embedding_dimension(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The collection was built with the model and dimension of the configured embedder."""
-    project = _project(context, workspace)
+    project = project_of(context, workspace)
     with reading(workspace, (), Mode.QDRANT_ONLY) as session:
         store, embedder = session.require_vectors()
         live = store.info(project.id, session.deadline)
@@ -95,7 +95,9 @@ def readme_matches_ledgers(
     context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.AssetCheckResult:
     """The README's summary states what the ledgers hold."""
-    return dg.AssetCheckResult(passed=not verified(workspace, _project(context, workspace), Mode.DB_ONLY).readme_stale)
+    return dg.AssetCheckResult(
+        passed=not verified(workspace, project_of(context, workspace), Mode.DB_ONLY).readme_stale
+    )
 
 
 def all_targets_agree(
@@ -103,11 +105,11 @@ def all_targets_agree(
 ) -> dg.AssetCheckResult:
     """Files, rows, points and README tell the same story; with the number of entries in each."""
     mode = Mode.FULL if has_vectors(workspace) else Mode.DB_ONLY
-    found = verified(workspace, _project(context, workspace), mode)
+    found = verified(workspace, project_of(context, workspace), mode)
     return dg.AssetCheckResult(passed=found.agree, metadata=cross_counts(found))
 
 
-def _project(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Project:
+def project_of(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Project:
     """The project of the run's partition. The UI's "Execute all" names none: Failure says what does."""
     op = context.op_execution_context
     if not op.has_partition_key:

@@ -1,15 +1,19 @@
-"""Looking at ledger files from outside: sizes, times and hashes, never their meaning.
+"""Looking at ledgers and source files from outside: sizes, times and hashes, never their meaning.
 
-What is in a ledger is read by `sot_pipeline.ledgers`; what a change leads to is `sensors.py`.
+What is in a ledger is read by `sot_pipeline.ledgers`, in a source file by `sot_pipeline.code`; what
+a change leads to is `sensors.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
+from sot_pipeline.errors import FileUnusable
 from sot_pipeline.orchestration.cursor import Stat
+from sot_pipeline.steps.code_sources import found_files
 from sot_pipeline.workspace import Project
 
 DIGEST_LENGTH = 16
@@ -17,15 +21,35 @@ DIGEST_LENGTH = 16
 
 def stat_ledgers(project: Project) -> dict[str, Stat]:
     """Path → size and mtime of each ledger of `project` that is there now."""
+    return _stats(project, (spec.path for spec in project.ledgers))
+
+
+def stat_sources(project: Project) -> dict[str, Stat]:
+    """Path → size and mtime of each source file of `project`; of none where its root cannot be read."""
+    try:
+        return _stats(project, found_files(project).files)
+    except FileUnusable:
+        return {}  # the run that follows says why
+
+
+def _stats(project: Project, paths: Iterable[str]) -> dict[str, Stat]:
     found: dict[str, Stat] = {}
-    for spec in project.ledgers:
+    for path in paths:
         try:
-            status = (project.root / spec.path).stat()
+            status = (project.root / path).stat()
         except OSError:
-            continue  # a ledger that is gone is a path less: that is a change of its own
+            continue  # a file that is gone is a path less: that is a change of its own
         if stat.S_ISREG(status.st_mode):
-            found[spec.path] = Stat(status.st_size, status.st_mtime_ns)
+            found[path] = Stat(status.st_size, status.st_mtime_ns)
     return found
+
+
+def digest_source(project: Project, path: str) -> str:
+    """First 16 hex characters of the SHA-256 of a source file's bytes, or why there is none."""
+    try:
+        return _sha256(project.root / path)[:DIGEST_LENGTH]
+    except OSError as error:
+        return f"unreadable ({error.strerror})"
 
 
 def digest_ledger(project: Project, path: str) -> str:

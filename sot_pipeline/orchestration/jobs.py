@@ -1,6 +1,6 @@
 """Jobs and their schedules: refresh, full rebuild, verification, pruning of old runs.
 
-What pruning may delete is decided in `prune.py`; runs for changed ledgers are asked for by
+What pruning may delete is decided in `prune.py`; runs for changed files are asked for by
 `sensors.py`.
 """
 
@@ -13,10 +13,13 @@ import dagster as dg
 from sot_pipeline.errors import ConfigError
 from sot_pipeline.orchestration.assets import GROUP, REBUILD_TAG
 from sot_pipeline.orchestration.checks import PARSER_CHECKS
+from sot_pipeline.orchestration.code_assets import GROUP as CODE_GROUP
+from sot_pipeline.orchestration.code_assets import coded_projects
 from sot_pipeline.orchestration.prune import prune_runs
-from sot_pipeline.workspace import Workspace
+from sot_pipeline.workspace import Project, Workspace
 
 REFRESH_JOB = "refresh_ledgers"
+REFRESH_CODE_JOB = "refresh_code"
 # The tag by which the UI, too, says for which partition a run is.
 PARTITION_TAG = "dagster/partition"
 # Away from the full hour, when the other schedules start.
@@ -46,8 +49,8 @@ def scheduled_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefiniti
     )
     times = workspace.schedules
     schedules = [
-        _schedule(workspace, "nightly_full_rebuild", times.nightly_full_rebuild, "full_rebuild"),
-        _schedule(workspace, "hourly_verify", times.hourly_verify, "verify"),
+        _schedule(workspace, "nightly_full_rebuild", times.nightly_full_rebuild, "full_rebuild", workspace.projects),
+        _schedule(workspace, "hourly_verify", times.hourly_verify, "verify", workspace.projects),
         dg.ScheduleDefinition(
             name="daily_prune_runs",
             job=prune_runs,
@@ -59,11 +62,39 @@ def scheduled_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefiniti
     return dg.Definitions(jobs=[refresh, rebuild, verify, prune_runs], schedules=schedules)
 
 
-def _schedule(workspace: Workspace, name: str, cron: str, job: str) -> dg.ScheduleDefinition:
-    """One run for each project at every tick of `cron`."""
+def code_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefinition]) -> dg.Definitions:
+    """The two jobs of group `code`, each with a schedule; nothing where no project has a code index.
+
+    The nightly pass also finds what no file says: commits age, and so do hot spots.
+    """
+    projects = coded_projects(workspace)
+    if not projects:
+        return dg.Definitions()
+    refresh = dg.define_asset_job(
+        REFRESH_CODE_JOB,
+        dg.AssetSelection.groups(CODE_GROUP),
+        description="Index the source files of one project that changed, and relate all of them.",
+    )
+    verify = dg.define_asset_job(
+        "verify_code",
+        dg.AssetSelection.checks(*(key for check in checks for key in check.check_keys)),
+        description="Compare the code tables of one project with its files; changes nothing.",
+    )
+    times = workspace.schedules
+    schedules = [
+        _schedule(workspace, "nightly_code_pass", times.nightly_full_rebuild, REFRESH_CODE_JOB, projects),
+        _schedule(workspace, "hourly_verify_code", times.hourly_verify, "verify_code", projects),
+    ]
+    return dg.Definitions(jobs=[refresh, verify], schedules=schedules)
+
+
+def _schedule(
+    workspace: Workspace, name: str, cron: str, job: str, projects: Sequence[Project]
+) -> dg.ScheduleDefinition:
+    """One run for each of `projects` at every tick of `cron`."""
 
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        for project in workspace.projects:
+        for project in projects:
             run_key = f"{project.id}:{context.scheduled_execution_time.isoformat()}"
             # By tag: a job of checks alone has no partitions of its own, but its runs may have one.
             yield dg.RunRequest(run_key=run_key, tags={PARTITION_TAG: project.id})

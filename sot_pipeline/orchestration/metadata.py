@@ -6,9 +6,7 @@ first sync of 100,000 entries does not put them all into the event log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import dagster as dg
@@ -25,6 +23,8 @@ from sot_pipeline.outcome import (
     VectorsOutcome,
 )
 from sot_pipeline.plan import Problem
+from sot_pipeline.runtime import stopwatch
+from sot_pipeline.targets.database import tables
 from sot_pipeline.targets.database.tables import sot_entries
 
 Metadata: TypeAlias = "dict[str, dg.MetadataValue | str | int | float]"
@@ -33,25 +33,13 @@ ROWS_SHOWN = 50
 KEYS_SHOWN = 20
 
 
-class Stopwatch:
+class Stopwatch(stopwatch.Stopwatch):
     """Seconds of each phase of a step, as metadata `seconds_<phase>`."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time the block under `name`."""
-        started = perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[f"seconds_{name}"] = round(perf_counter() - started, 4)
 
     @property
     def metadata(self) -> Metadata:
         """What was timed so far."""
-        return dict(self._seconds)
+        return {f"seconds_{phase}": seconds for phase, seconds in self.seconds.items()}
 
 
 def of_ledgers(parsed: ParsedProject) -> Metadata:
@@ -60,7 +48,7 @@ def of_ledgers(parsed: ParsedProject) -> Metadata:
         "dagster/row_count": len(parsed.records),
         "files_hash": parsed.hash[:16],
         **{f"entries_{file_type}": count for file_type, count in parsed.parsed.items()},
-        **_problems(parsed.problems),
+        **problem_metadata(parsed.problems),
     }
 
 
@@ -69,12 +57,12 @@ def of_rows(parsed: ParsedProject, rows: RowsOutcome) -> Metadata:
     plot = growth_plot(growth(parsed.records))
     return {
         "changes": change_table(rows.changes),
-        **_problems(rows.problems),
+        **problem_metadata(rows.problems),
         **rows.counts._asdict(),
         **({"growth": dg.MetadataValue.md(plot)} if plot else {}),
         "dagster/row_count": len(parsed.records),
         "dagster/table_name": sot_entries.name,
-        "dagster/column_schema": dg.MetadataValue.table_schema(rows_schema()),
+        "dagster/column_schema": dg.MetadataValue.table_schema(schema_of(sot_entries.name)),
     }
 
 
@@ -82,7 +70,7 @@ def of_points(parsed: ParsedProject, points: VectorsOutcome) -> Metadata:
     """What was written to the collection, and how many texts that took."""
     return {
         "changes": change_table(points.changes),
-        **_problems(points.problems),
+        **problem_metadata(points.problems),
         **points.counts._asdict(),
         "embedded": points.embedded,
         "cached": points.cached,
@@ -96,11 +84,12 @@ def of_readme(readme: ReadmeOutcome) -> Metadata:
     return {
         "changed": readme.changed,
         "summary": dg.MetadataValue.md(f"```\n{readme.summary.replace('```', '')}\n```"),
-        **_problems(readme.problems),
+        **problem_metadata(readme.problems),
     }
 
 
-def _problems(problems: Sequence[Problem]) -> Metadata:
+def problem_metadata(problems: Sequence[Problem]) -> Metadata:
+    """Problems as metadata, nothing where there are none."""
     return {"problems": problem_table(problems)} if problems else {}
 
 
@@ -111,13 +100,13 @@ def change_table(changes: Sequence[Change]) -> dg.MetadataValue:
     rows = (
         (change.action, change.record.entry_id, change.title, _place(change.path, change.line)) for change in changes
     )
-    return _table(("change", "entry", "title", "where"), rows, total=len(changes))
+    return table(("change", "entry", "title", "where"), rows, total=len(changes))
 
 
 def problem_table(problems: Sequence[Problem]) -> dg.MetadataValue:
     """Problems with file and line, as markdown."""
     rows = ((p.severity.value, p.check, _place(p.path, p.line), p.message) for p in problems)
-    return _table(("severity", "check", "where", "what"), rows, total=len(problems))
+    return table(("severity", "check", "where", "what"), rows, total=len(problems))
 
 
 def cross_counts(project: ProjectAgreement) -> Metadata:
@@ -127,7 +116,7 @@ def cross_counts(project: ProjectAgreement) -> Metadata:
     rows = ((file_type, *(str(found.get(target, "")) for target in targets)) for file_type, found in counts)
     return {
         **{target: sum(found.get(target, 0) for _, found in counts) for target in targets},
-        "entries": _table(("ledger", *targets), rows, total=len(counts)),
+        "entries": table(("ledger", *targets), rows, total=len(counts)),
     }
 
 
@@ -141,18 +130,18 @@ def disagreement_metadata(targets: Sequence[Disagreement]) -> Metadata:
     metadata: Metadata = {name: len(keys) for name, keys in named.items()}
     rows = [(name, key) for name, keys in named.items() for key in keys[:KEYS_SHOWN]]
     if rows:
-        metadata["keys"] = _table(("", "key"), rows, total=sum(map(len, named.values())))
+        metadata["keys"] = table(("", "key"), rows, total=sum(map(len, named.values())))
     return metadata
 
 
-def rows_schema() -> dg.TableSchema:
-    """Columns of `sot_entries`, as the database has them."""
+def schema_of(name: str) -> dg.TableSchema:
+    """The columns of a table, as the database has them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 column.name, str(column.type), constraints=dg.TableColumnConstraints(nullable=bool(column.nullable))
             )
-            for column in sot_entries.columns
+            for column in tables.metadata.tables[name].columns
         ]
     )
 
@@ -161,7 +150,8 @@ def _place(path: str, line: int | None) -> str:
     return path if line is None else f"{path}:{line}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, total: int) -> dg.MetadataValue:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, total: int) -> dg.MetadataValue:
+    """`rows` as a markdown table, escaped, the first of them where there are many of the `total`."""
     lines = [_row(head), _row(["---"] * len(head))]
     shown = 0
     for row in rows:

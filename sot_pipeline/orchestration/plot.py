@@ -49,7 +49,7 @@ def growth_plot(dates: Dates) -> str | None:
     if not shown:
         return None
     first, last = min(found[0] for found in shown.values()), max(found[-1] for found in shown.values())
-    encoded = base64.b64encode(_png(_draw(shown, first, last))).decode()
+    encoded = base64.b64encode(png(_draw(shown, first, last))).decode()
     legend = ", ".join(f"{colour}: {kind} {len(shown[kind])}" for colour, kind in zip(COLOURS, shown, strict=False))
     return f"![Entries over time](data:image/png;base64,{encoded})\n\n{first:%Y-%m-%d} to {last:%Y-%m-%d}. {legend}"
 
@@ -69,7 +69,7 @@ def _draw(dates: Dates, first: datetime, last: datetime) -> list[bytearray]:
     return rows
 
 
-def _png(rows: Sequence[bytearray]) -> bytes:
+def png(rows: Sequence[bytearray]) -> bytes:
     """A PNG of one byte a pixel with a palette (https://www.w3.org/TR/png/); index 0 is transparent."""
     size = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 3, 0, 0, 0)
     palette = bytes([255, 255, 255, *(part for colour in COLOURS.values() for part in colour)])

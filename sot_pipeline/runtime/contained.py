@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from sot_pipeline.errors import FileUnusable
@@ -42,6 +45,17 @@ def _real(root: Path, relative: str) -> Path:
 def read_inside(root: Path, relative: str, limit: int) -> bytes:
     """Up to `limit` + 1 bytes of a file below `root`: one more tells a file that is too large.
 
+    Raises as `open_inside` does.
+    """
+    with open_inside(root, relative) as file:
+        # The buffer is as large as what is asked for, so a limit of a terabyte is not asked for.
+        return file.read(min(limit, 2 * os.fstat(file.fileno()).st_size + _SMALL) + 1)
+
+
+@contextmanager
+def open_inside(root: Path, relative: str) -> Iterator[BufferedReader]:
+    """A file below `root`, opened for reading.
+
     Every folder on the way is opened below the one before without following links, so a link that
     is put there after the check is refused. Raises FileUnusable for a file outside `root` or one
     that is no regular file, OSError where it cannot be opened.
@@ -51,12 +65,10 @@ def read_inside(root: Path, relative: str, limit: int) -> bytes:
         raise FileUnusable(f"{root}: is no regular file.", remedy="Name a file.")
     descriptor = _open_below(os.path.realpath(root), parts)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise FileUnusable(f"{root / relative}: is no regular file.", remedy="Name a file.")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            # The buffer is as large as what is asked for, so a limit of a terabyte is not asked for.
-            return file.read(min(limit, 2 * status.st_size + _SMALL) + 1)
+            yield file
     finally:
         os.close(descriptor)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from sot_pipeline.plan import Json, RecordKey
+
+# The file_type of what is found in source files: a definition, whose qualified name is its entry id.
+CODE = "code"
 
 
 class SearchMode(StrEnum):
@@ -64,6 +68,12 @@ class SearchAnswer:
     def fresh(self) -> bool:
         """True where everything that was searched is what the files say."""
         return not self.behind and all(hit.fresh for hit in self.results)
+
+
+def beside(answer: SearchAnswer, hits: Iterable[SearchHit], behind: Iterable[Lag], limit: int) -> SearchAnswer:
+    """`answer` with what another index found for the same query: the `limit` best of both, best first."""
+    results = sorted((*answer.results, *hits), key=lambda hit: -hit.score)
+    return SearchAnswer(tuple(results[:limit]), (*answer.behind, *behind))
 
 
 def answer_document(answer: SearchAnswer) -> dict[str, Json]:

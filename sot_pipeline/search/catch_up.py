@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Problem
 from sot_pipeline.search.search import Searching
 from sot_pipeline.sync import sync_projects
 from sot_pipeline.workspace import Workspace
 
+if TYPE_CHECKING:
+    from sot_pipeline.search.code import CodeSearch
+
 
 def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
-    """Sync what `searching` asks (rows, and points where it asks them) of every project that lags.
+    """Sync what `searching` asks (rows, points where it asks them, code) of every project that lags.
 
-    Returns what is wrong in their ledgers; raises what stops a sync: LockNotAcquired and the like.
+    Returns what is wrong in their files; raises what stops a sync: LockNotAcquired and the like.
     """
     behind = {lag.project_id for lag in searching.lagging()}
-    if not behind:
-        return ()
     problems: dict[Problem, None] = {}
     for mode in (Mode.DB_ONLY, Mode.QDRANT_ONLY) if searching.semantic else (Mode.DB_ONLY,):
+        if not behind:
+            break
         report = sync_projects(
             workspace, mode, projects=workspace.select(tuple(behind)), execute=True, deadline=searching.deadline
         )
         if report.error:
             raise report.error
         problems |= dict.fromkeys(problem for project in report.projects for problem in project.problems)
+    if searching.code:
+        problems |= dict.fromkeys(_index_lagging(workspace, searching.code))
     return tuple(problems)
+
+
+def _index_lagging(workspace: Workspace, code: CodeSearch) -> tuple[Problem, ...]:
+    from sot_pipeline.index_code import index_projects
+
+    behind = {lag.project_id for lag in code.behind()}
+    if not behind:
+        return ()
+    report = index_projects(
+        workspace, workspace.select(tuple(behind)), execute=True, full=False, deadline=code.deadline
+    )
+    if report.error:
+        raise report.error
+    return tuple(problem for project in report.projects for problem in project.problems)

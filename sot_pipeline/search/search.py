@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sot_pipeline.errors import UsageError
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.search.answer import Lag, SearchAnswer, SearchHit, SearchMode
+from sot_pipeline.search.answer import CODE, Lag, SearchAnswer, SearchHit, SearchMode, beside
 from sot_pipeline.search.freshness import Freshness, LedgerNow, compare, look
 from sot_pipeline.search.fusion import SEMANTIC_WEIGHT, Candidate, best_by_entry, fuse, ranked, share_of_best
 from sot_pipeline.search.places import lines_of
@@ -22,6 +23,9 @@ from sot_pipeline.search.semantic import Meanings, SemanticIndex, open_semantic_
 from sot_pipeline.search.snippet import snippet, words_in
 from sot_pipeline.targets.database import Database
 from sot_pipeline.workspace import Project, Workspace
+
+if TYPE_CHECKING:
+    from sot_pipeline.search.code import CodeSearch
 
 DEFAULT_LIMIT = 10
 # How far down each list fusion looks. Min–max is as good as the minimum: with the 100 best chunks of
@@ -35,7 +39,7 @@ QUERIES_AT_A_TIME = 16
 class Searching:
     """Opened targets, ready to be asked. `mode` is what is searched in the end, `notes` say why.
 
-    `file_types` are the ledgers that are searched.
+    `file_types` are the ledgers that are searched, `code` is asked besides where it was named.
     """
 
     projects: tuple[Project, ...]
@@ -46,6 +50,7 @@ class Searching:
     database: Database
     semantic: SemanticIndex | None
     notes: tuple[str, ...]
+    code: CodeSearch | None = None
 
     def answers(self, queries: Sequence[str], *, limit: int = DEFAULT_LIMIT) -> Iterator[SearchAnswer]:
         """An answer for each query, in their order, with at most `limit` entries each.
@@ -57,7 +62,9 @@ class Searching:
         if not all(query.strip() for query in queries):
             raise UsageError("The query is empty.", remedy="Say what to look for: sot search 'stale lock'.")
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
-            yield from self._answers(queries[start : start + QUERIES_AT_A_TIME], limit)
+            batch = queries[start : start + QUERIES_AT_A_TIME]
+            answers = self._answers(batch, limit)
+            yield from self._with_code(self.code, batch, answers, limit) if self.code else answers
 
     def lagging(self) -> tuple[Lag, ...]:
         """The ledgers in which any answer would lag behind the files."""
@@ -91,6 +98,13 @@ class Searching:
                 ),
                 behind=freshness.behind,
             )
+
+    def _with_code(
+        self, code: CodeSearch, queries: Sequence[str], answers: Iterator[SearchAnswer], limit: int
+    ) -> Iterator[SearchAnswer]:
+        behind = code.behind()
+        for query, answer in zip(queries, answers, strict=True):
+            yield beside(answer, code.hits(query, limit=limit), behind, limit)
 
     def _texts(self, query: str, depth: int) -> list[Candidate]:
         if not self.mode.text or not self.file_types:
@@ -169,26 +183,47 @@ def open_search(
 ) -> Iterator[Searching]:
     """Open what `mode` asks, for any number of queries; `file_types` empty means every ledger.
 
-    A hybrid search without Qdrant is one by keyword, with a note. Raises UsageError for an unknown
-    file_type, RequirementMissing where the mode's targets cannot be used. A database or a
-    collection that was never synced is empty, and its answers are not fresh.
+    Symbols of code are searched where `file_types` names "code", by keyword. A hybrid search
+    without Qdrant is one by keyword, with a note. Raises UsageError for an unknown file_type,
+    RequirementMissing where the mode's targets cannot be used. A database or a collection that was
+    never synced is empty, and its answers are not fresh.
     """
-    wanted = _file_types(projects, file_types)
+    wanted = _file_types(projects, [file_type for file_type in file_types if file_type != CODE])
     notes: tuple[str, ...] = ()
+    if CODE in file_types:
+        mode, wanted = _beside_code(mode, file_types, wanted)
     if workspace.qdrant is None and mode is SearchMode.HYBRID:
         mode = SearchMode.KEYWORD
         notes = ("Qdrant is not configured, so this is a keyword search (--mode keyword is that without a note).",)
     semantic = open_semantic_index(workspace, deadline) if mode.meaning else None
     weight = SEMANTIC_WEIGHT if workspace.semantic_weight is None else workspace.semantic_weight
     with Database(workspace.database_url) as database:
-        yield Searching(projects, wanted, mode, weight, deadline, database, semantic, notes)
+        code = _open_code(projects, database, deadline) if CODE in file_types else None
+        yield Searching(projects, wanted, mode, weight, deadline, database, semantic, notes, code)
+
+
+def _beside_code(
+    mode: SearchMode, file_types: Sequence[str], ledgers: tuple[str, ...]
+) -> tuple[SearchMode, tuple[str, ...]]:
+    """Mode and ledgers of a search that asks the code index too. Symbols have no vectors."""
+    if mode is SearchMode.SEMANTIC:
+        raise UsageError("Code is searched by keyword.", remedy="Leave out --mode semantic or --type code.")
+    return (SearchMode.KEYWORD, ()) if set(file_types) == {CODE} else (mode, ledgers)
+
+
+def _open_code(projects: tuple[Project, ...], database: Database, deadline: Deadline) -> CodeSearch:
+    from sot_pipeline.metrics import coded  # parsers: who searches ledgers need not wait for them
+    from sot_pipeline.search.code import CodeSearch
+
+    return CodeSearch(coded(projects), database, deadline)
 
 
 def _file_types(projects: Sequence[Project], wanted: Sequence[str]) -> tuple[str, ...]:
     known = tuple(dict.fromkeys(spec.file_type for project in projects for spec in project.ledgers))
     for file_type in wanted:
         if file_type not in known:
-            raise UsageError(f"No ledger has the type '{file_type}'.", remedy=f"There are: {', '.join(known)}.")
+            there_are = ", ".join((*known, CODE))
+            raise UsageError(f"Nothing searched has the type '{file_type}'.", remedy=f"There are: {there_are}.")
     return tuple(dict.fromkeys(wanted)) or known
 
 

@@ -95,26 +95,26 @@ class Database:
         what the stored hash says.
         """
         read = rows.deep_fingerprints if deep else rows.fingerprints
-        return self._read(lambda engine: read(engine, project_id), {})
+        return self.read(lambda engine: read(engine, project_id), {})
 
     def digest(self, project_id: str) -> str:
         """SHA-256 (hex) over all stored entries: equal records give it in both databases, in any order."""
-        return self._read(lambda engine: rows.digest(engine, project_id), rows.digest_of({}))
+        return self.read(lambda engine: rows.digest(engine, project_id), rows.digest_of({}))
 
     def counts(self, project_id: str) -> dict[str, int]:
         """file_type → number of entries."""
-        return self._read(lambda engine: rows.counts(engine, project_id), {})
+        return self.read(lambda engine: rows.counts(engine, project_id), {})
 
     def entry(self, project_id: str | None, entry_id: str) -> list[StoredEntry]:
         """Entries of this id in all ledgers, of one project or (None) of all."""
         where = {"entry_id": (entry_id,)} | ({} if project_id is None else {"project_id": (project_id,)})
-        return self._read(lambda engine: rows.entries(engine, where=where), [])
+        return self.read(lambda engine: rows.entries(engine, where=where), [])
 
     def entries(self, keys: Collection[RecordKey]) -> dict[RecordKey, StoredEntry]:
         """The stored entries among `keys`."""
         where = {"project_id": {key.project_id for key in keys}, "entry_id": {key.entry_id for key in keys}}
         wanted = {column: tuple(values) for column, values in where.items()}
-        found = self._read(lambda engine: rows.entries(engine, where=wanted), list[StoredEntry]())
+        found = self.read(lambda engine: rows.entries(engine, where=wanted), list[StoredEntry]())
         return {entry.key: entry for entry in found if entry.key in keys}
 
     # Full text
@@ -125,7 +125,7 @@ class Database:
         """What `Writing.apply_fulltext` would do."""
         # FTS5 checks its index by a statement that writes nothing but wants the lock of a writer, and
         # who has begun to read may not get it any more.
-        planned: Plan[RecordKey, Record] | None = self._read(
+        planned: Plan[RecordKey, Record] | None = self.read(
             lambda engine: full_text.plan(engine, project_id, records, keep=keep, deep=deep), None, write=deep
         )
         return planned or diff([record for record in records if record.key.file_type not in keep], {})
@@ -145,49 +145,49 @@ class Database:
         entry whose id stands in the query comes first. A query without words has no answer.
         """
         where = {name: values for name, values in (("project_id", project_ids), ("file_type", file_types)) if values}
-        return self._read(lambda engine: full_text.search(engine, query, where=where, limit=limit), [], deadline)
+        return self.read(lambda engine: full_text.search(engine, query, where=where, limit=limit), [], deadline)
 
     # What was indexed
 
     def sources(self, project_ids: Collection[str], deadline: Deadline) -> list[Source]:
         """The ledger files that these projects' entries and full text agree with."""
-        return self._read(lambda engine: sources.sources(engine, project_ids), [], deadline)
+        return self.read(lambda engine: sources.sources(engine, project_ids), [], deadline)
 
     def lines(self, project_id: str, file_type: str, deadline: Deadline) -> dict[str, int]:
         """Entry id → line in the file that `sources` tells of, and in no other version of it."""
-        return self._read(lambda engine: sources.lines(engine, project_id, file_type), {}, deadline)
+        return self.read(lambda engine: sources.lines(engine, project_id, file_type), {}, deadline)
 
     def indexed(self, project_id: str, deadline: Deadline) -> dict[RecordKey, str]:
         """Key → content hash of every entry as searches see it, "damaged" where row and full text differ."""
-        return self._read(lambda engine: sources.indexed(engine, project_id), {}, deadline)
+        return self.read(lambda engine: sources.indexed(engine, project_id), {}, deadline)
 
     # Activity
 
     def last_activity(self, project_id: str, sync_type: str) -> LoggedActivity | None:
         """The newest row of this kind."""
-        found = self._read(lambda engine: activity.recent(engine, project_id, (sync_type,), 1), list[LoggedActivity]())
+        found = self.read(lambda engine: activity.recent(engine, project_id, (sync_type,), 1), list[LoggedActivity]())
         return found[0] if found else None
 
     def activities(self, project_id: str | None = None, *, limit: int = 20) -> list[LoggedActivity]:
         """The newest rows first, of one project or of all."""
-        return self._read(lambda engine: activity.recent(engine, project_id, (), limit), [])
+        return self.read(lambda engine: activity.recent(engine, project_id, (), limit), [])
 
     def disagreed(self, project_id: str, target: str) -> bool:
         """True where a verification found targets to disagree and `target` was not synced since."""
-        found = self._read(
+        found = self.read(
             lambda engine: activity.recent(engine, project_id, ("verify", target), 1), list[LoggedActivity]()
         )
         return bool(found) and (found[0].activity.sync_type, found[0].activity.status) == ("verify", "disagree")
 
     def readme(self, project_id: str) -> ReadmeSync | None:
         """What the README summary was last made to say."""
-        return self._read(lambda engine: activity.readme(engine, project_id), None)
+        return self.read(lambda engine: activity.readme(engine, project_id), None)
 
     # Cache
 
     def cached_vectors(self, model: str, hashes: Collection[str]) -> dict[str, bytes]:
         """Text hash → vector (float32, little-endian), for those of `hashes` that are cached."""
-        return self._read(lambda engine: embedding_cache.cached_vectors(engine, model, hashes), {})
+        return self.read(lambda engine: embedding_cache.cached_vectors(engine, model, hashes), {})
 
     def store_vectors(self, model: str, dimension: int, vectors: Mapping[str, bytes], deadline: Deadline) -> None:
         """Add vectors (float32, little-endian) by text hash to the cache."""
@@ -202,12 +202,18 @@ class Database:
 
         It commits when the block ends well and leaves everything as it was when it does not.
         """
-        with self._write(deadline) as now:
-            self._engine.lock_project(project_id)
+        with self.changing(project_id, deadline) as (engine, now):
             reach(Failpoint.ROWS_BEGUN)
-            yield Writing(self._engine, project_id, now)
+            yield Writing(engine, project_id, now)
             reach(Failpoint.ROWS_BEFORE_COMMIT)
         reach(Failpoint.ROWS_COMMITTED)
+
+    @contextmanager
+    def changing(self, project_id: str, deadline: Deadline) -> Iterator[tuple[Engine, str]]:
+        """The same transaction as `writing`, with its engine and time: for the modules beside this one."""
+        with self._write(deadline) as now:
+            self._engine.lock_project(project_id)
+            yield self._engine, now
 
     def record_activity(self, project_id: str, done: Activity, deadline: Deadline) -> None:
         """Append a row to `sync_activity`."""
@@ -275,7 +281,7 @@ class Database:
         found = HEAD if self._current else self._engine.revision(deadline)
         if found is None or found < leases.SINCE_REVISION:
             return ()
-        return self._read(leases.locks, (), deadline)
+        return self.read(leases.locks, (), deadline)
 
     def break_lock(
         self, name: str, *, owner: str, fence: int, grace: float, force: bool, by: str, deadline: Deadline
@@ -321,7 +327,7 @@ class Database:
             if is_due:
                 held.renewed(renewed_at)
 
-    def _read(
+    def read(
         self,
         question: Callable[[Engine], T],
         without_tables: T,
@@ -329,6 +335,7 @@ class Database:
         *,
         write: bool = False,
     ) -> T:
+        """Ask a question of the modules beside this one; `without_tables` is its answer where there are none."""
         deadline = deadline or self._deadline
         if not self._current:
             found = self._engine.revision(deadline)

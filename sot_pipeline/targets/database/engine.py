@@ -57,12 +57,27 @@ class Scored(NamedTuple):
     body: str
 
 
+class Target(NamedTuple):
+    """Where rows are merged into: a table, the columns that are written, and those that identify a row."""
+
+    table: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+
 def scored(row: Row) -> Scored:
     """The answer in a row of project_id, file_type, entry_id, chunk, score, named, title, body."""
     project_id, file_type, entry_id, chunk, score, named, title, body = cast(
         "tuple[str, str, str, int, float, bool, str, str]", row
     )
     return Scored(RecordKey(project_id, file_type, entry_id), chunk, score, bool(named), title, body)
+
+
+def merging(target: Target, source: str) -> str:
+    """The statement that writes the rows of `source` (SQL); a row that has the same key is replaced."""
+    columns, key = ", ".join(target.columns), ", ".join(target.key)
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in target.columns if name not in target.key)
+    return f"INSERT INTO {target.table} ({columns}) {source} ON CONFLICT ({key}) DO UPDATE SET {replaced}"
 
 
 def listed(gathered: object) -> list[str]:
@@ -173,6 +188,10 @@ class Engine(Protocol):
 
     def upsert(self, rows: Sequence[RowValues], now: str) -> None:
         """Write rows of `sot_entries`, each whether or not its stored hash differs."""
+        ...
+
+    def merge(self, target: Target, rows: Sequence[Sequence[Value]]) -> None:
+        """Write rows of any table, each with the target's columns; one that has the same key is replaced."""
         ...
 
     def delete(self, keys: Sequence[RecordKey]) -> None:

@@ -6,6 +6,8 @@ them: it is derived from these rows and made anew where its layout changes.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -22,9 +24,20 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind
 
 # SQLite counts up only a key of exactly this type.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
+
+_JSON = JSON().with_variant(JSONB(), "postgresql")
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.INTEGER: BigInteger(),
+    Kind.REAL: Double(),
+    Kind.TEXT: Text(),
+    Kind.JSON: _JSON,
+}
 
 metadata = MetaData()
 
@@ -37,7 +50,7 @@ sot_entries = Table(
     Column("entry_id", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
-    Column("metadata", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("metadata", _JSON, nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("updated_at", DateTime, nullable=False),
     Column("content_hash", Text, nullable=False),
@@ -112,4 +125,61 @@ sot_locks = Table(
     Column("heartbeat_at", Double),
     Column("expires_at", Double),
     Column("progress", Text),
+)
+
+# The bytes as text, and what parsing found in them; `content` is null where a file was skipped.
+code_files = Table(
+    "code_files",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("language", Text, nullable=False),
+    Column("content", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("line_count", BigInteger, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    *(Column(name, _JSON, nullable=False) for name in ("functions", "classes", "imports", "exports", "symbols")),
+    Column("parse_status", Text, nullable=False),
+    Column("parsed_at", DateTime, nullable=False),
+    Column("updated_at", DateTime, nullable=False),
+    # All that is asked of every file at once, so that no text is read for it.
+    Index("code_files_lookup", "project_id", "path", "content_hash", "parse_status"),
+)
+
+# A metric is null where it is not known; `metric_status` says why.
+codebase_metadata = Table(
+    "codebase_metadata",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("last_modified", DateTime, nullable=False),
+    Column("file_type", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("updated_at", DateTime, nullable=False),
+    *(Column(name, _TYPES[kind]) for name, kind in {**FILE_METRICS, **PROJECT_METRICS}.items()),
+    Column("metric_status", _JSON, nullable=False),
+    Index("codebase_metadata_lookup", "project_id", "path", "content_hash"),
+)
+
+# What finding copies needs of each file, so that a full pass parses none (`code.duplication.packed`).
+# A row belongs to the one of codebase_metadata that has the same hash.
+code_tokens = Table(
+    "code_tokens",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("tokens", LargeBinary, nullable=False),
+    Index("code_tokens_lookup", "project_id", "path", "content_hash"),
+)
+
+# By which analysis the rows of a code table were made; another one empties their hashes first.
+code_analysis = Table(
+    "code_analysis",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("version", Text, nullable=False),
 )

@@ -290,7 +290,9 @@ def test_looking_makes_no_tables(database: Database) -> None:
 
 def test_schema_without_leases_has_no_locks(database: Database, database_url: str) -> None:
     database.upgrade(SOON)
-    tamper(database_url, "DROP TABLE sot_locks", "UPDATE sot_alembic_version SET version_num = '0001'")
+    later = ("sot_locks", "code_files", "codebase_metadata", "code_tokens", "code_analysis")
+    drops = [f"DROP TABLE {table}" for table in later]
+    tamper(database_url, *drops, "UPDATE sot_alembic_version SET version_num = '0001'")
 
     with Database(database_url) as older:
         assert older.locks(SOON) == ()

@@ -8,7 +8,7 @@ Rows travel by COPY into a temporary table and from there in one statement. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from sot_pipeline.errors import DatabaseUnavailable
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database.engine import LOCK_WAIT_SECONDS, Row, RowValues, Value
+from sot_pipeline.targets.database.engine import LOCK_WAIT_SECONDS, Row, RowValues, Target, Value, merging
 from sot_pipeline.targets.database.postgres.connection import BoundedConnection
 from sot_pipeline.targets.database.postgres.failures import explain, explain_connection
 from sot_pipeline.targets.database.postgres.full_text import PostgresFullText
@@ -31,10 +31,7 @@ _CONNECT_SECONDS = 10.0
 _IDLE_MILLISECONDS = 300_000
 _LONGEST_TIMEOUT = 2**31 - 1  # milliseconds, as the server counts
 
-_STAGE = """
-CREATE TEMP TABLE sot_stage ON COMMIT DROP AS
-SELECT project_id, file_type, entry_id, title, content, metadata, created_at, content_hash FROM sot_entries LIMIT 0
-"""
+_STAGE = "CREATE TEMP TABLE sot_stage ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0"
 # A stored row whose hash is already right but whose text is not would be taken for tampering by
 # the trigger when its text is mended; without a hash it is not.
 _FORGET = """
@@ -211,12 +208,23 @@ class PostgresEngine:
 
     def upsert(self, rows: Sequence[RowValues], now: str) -> None:
         """See `Engine.upsert`."""
-        self.execute(_STAGE)
+        with self._staged("sot_entries", RowValues._fields, rows):
+            self.execute(_FORGET)
+            self.execute(_UPSERT, (now, now))
+
+    def merge(self, target: Target, rows: Sequence[Sequence[Value]]) -> None:
+        """See `Engine.merge`."""
+        with self._staged(target.table, target.columns, rows):
+            self.execute(merging(target, f"SELECT {', '.join(target.columns)} FROM sot_stage"))
+
+    @contextmanager
+    def _staged(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[None]:
+        """During the block `rows` are in the table `sot_stage`, whose columns are these of `table`."""
+        self.execute(_STAGE.format(", ".join(columns), table))
         with self._opened().cursor() as cursor, cursor.copy("COPY sot_stage FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-        self.execute(_FORGET)
-        self.execute(_UPSERT, (now, now))
+        yield
         self.execute("DROP TABLE sot_stage")
 
     def delete(self, keys: Sequence[RecordKey]) -> None:

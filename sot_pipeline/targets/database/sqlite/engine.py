@@ -20,7 +20,7 @@ from urllib.parse import quote
 from sot_pipeline.errors import DatabaseUnavailable
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database.engine import LOCK_WAIT_SECONDS, Row, RowValues, Value
+from sot_pipeline.targets.database.engine import LOCK_WAIT_SECONDS, Row, RowValues, Target, Value, merging
 from sot_pipeline.targets.database.schema import VERSION_TABLE, require_known, upgrade
 from sot_pipeline.targets.database.sqlite.failures import explain, require_usable
 from sot_pipeline.targets.database.sqlite.full_text import SqliteFullText
@@ -164,6 +164,10 @@ class SqliteEngine:
         """See `Engine.upsert`."""
         self.execute_many(_FORGET, [(*row[:3], row.content_hash) for row in rows])
         self.execute_many(_UPSERT, [(*row[:6], row.created_at, now, row.content_hash, now) for row in rows])
+
+    def merge(self, target: Target, rows: Sequence[Sequence[Value]]) -> None:
+        """See `Engine.merge`."""
+        self.execute_many(merging(target, f"VALUES ({', '.join('?' * len(target.columns))})"), rows)
 
     def delete(self, keys: Sequence[RecordKey]) -> None:
         """See `Engine.delete`."""

@@ -1,0 +1,143 @@
+"""The one walk over a file's tree: operators and operands, comments and texts, and marks for what the metrics need.
+
+What marks mean is decided elsewhere (complexity, definitions), what a line is in `lines`. The cursor
+goes down, right and up in a loop: a file's depth costs no stack.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sot_pipeline.code.grammar import FIRST_MARK, Grammar, Mark, Role
+from sot_pipeline.code.lines import Lines, Span
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
+# Beyond this a tree is a program's output or an attack; asking a node for its parent costs its depth.
+MAX_DEPTH = 500
+# A megabyte of dense code has about half a million nodes, a second's work.
+MAX_NODES = 600_000
+
+_FIRST_WORD = re.compile(rb"[A-Za-z_]\w*|[.@]")
+
+
+class TooMuch(Exception):
+    """A tree is too deep or too large to be walked; the message says which, and by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment by its rows (from 0) and its text."""
+
+    first: int
+    last: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What one walk found.
+
+    `operators` are kind ids, `operands` texts, both in file order. `kinds` has BLANK, COMMENT or
+    CODE for each line. `tokens` has an integer for each line with code: the line (from 1) in the bits
+    from 40 up, the number of its tokens (at most 255) in 8 bits, and in the lowest 32 the CRC-32 of
+    the tokens (words and single other characters), literals written as 0.
+    """
+
+    root: Node
+    marks: list[Mark]
+    operators: list[int]
+    operands: list[bytes]
+    comments: list[Comment]
+    kinds: bytearray
+    tokens: tuple[int, ...]
+
+
+def walk(tree: Tree, data: bytes, grammar: Grammar) -> Walk:
+    """One pass over `tree`, which was parsed from `data`. Raises TooMuch beyond MAX_DEPTH or MAX_NODES."""
+    if tree.root_node.descendant_count > MAX_NODES:
+        raise TooMuch(f"more than {MAX_NODES} nodes in the syntax tree")
+    return _Walker(data, grammar).run(tree)
+
+
+class _Walker:
+    def __init__(self, data: bytes, grammar: Grammar) -> None:
+        self._data = data
+        self._grammar = grammar
+        self._marks: list[Mark] = []
+        self._operators: list[int] = []
+        self._operands: list[bytes] = []
+        self._comments: list[Span] = []
+        self._literals: list[Span] = []
+
+    def run(self, tree: Tree) -> Walk:
+        self._nodes(tree)
+        lines = Lines(self._data, self._comments, self._literals)
+        comments = [
+            Comment(lines.row(start), lines.row(end - 1), self._data[start:end]) for start, end in self._comments
+        ]
+        found = self._marks, self._operators, self._operands, comments
+        return Walk(tree.root_node, *found, lines.kinds, lines.tokens)
+
+    def _nodes(self, tree: Tree) -> None:  # noqa: C901 - every node of a project passes here: one loop, few calls
+        data, roles = self._data, self._grammar.roles
+        operators, operands, literals = self._operators, self._operands, self._literals
+        operator, operand, string = int(Role.OPERATOR), int(Role.OPERAND), int(Role.STRING)
+        comment, inner = int(Role.COMMENT), int(Role.INNER)
+        cursor = tree.walk()
+        down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+        depth, deepest = 0, MAX_DEPTH
+        while (node := cursor.node) is not None:  # pragma: no branch - a cursor stands on a node
+            kind = node.kind_id
+            role = roles[kind]
+            if role > comment:
+                if role != inner:
+                    self._mark(role, depth, node)
+                if down():
+                    depth += 1
+                    if depth > deepest:
+                        raise TooMuch(f"syntax tree deeper than {MAX_DEPTH}")
+                    continue
+                role = _leaf(node)
+            if role == operator:
+                operators.append(kind)
+            elif role <= string:
+                start = node.start_byte
+                text = data[start : node.end_byte]
+                operands.append(text)
+                if role != operand:
+                    # A block of YAML takes the blank lines below it along, a text between quotes has an end.
+                    literals.append((start, start + len(text if role == string else text.rstrip())))
+                    if role == string and down():
+                        depth += 1
+                        continue
+            elif role == comment:
+                self._comment(node)
+            while not right():
+                if not up():
+                    return
+                depth -= 1
+
+    def _mark(self, role: int, depth: int, node: Node) -> None:
+        if role == Role.CALL:
+            word = _FIRST_WORD.match(self._data, node.start_byte)
+            role = self._grammar.calls.get(word.group(), Role.INNER) if word else Role.INNER
+        if role >= FIRST_MARK:
+            self._marks.append((role, depth, node))
+
+    def _comment(self, node: Node) -> None:
+        """Some grammars count the line's end to its comment."""
+        start = node.start_byte
+        text = self._data[start : node.end_byte].rstrip()
+        if text:
+            self._comments.append((start, start + len(text)))
+
+
+def _leaf(node: Node) -> int:
+    """What a leaf is whose kind has another role, or none."""
+    if not node.is_named:
+        return Role.OPERATOR
+    return Role.OPERAND if node.end_byte > node.start_byte else Role.CONTENT

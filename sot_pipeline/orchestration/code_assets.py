@@ -1,0 +1,127 @@
+"""The assets of group `code`, partitioned by the projects that have a code index: thin, each one call of `sync_code`.
+
+What a check says is `code_checks.py`; what the UI shows of an outcome is `code_metadata.py`.
+"""
+
+# No postponed annotations: Dagster reads those of its functions while it decorates them.
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from sot_pipeline.errors import SotError
+from sot_pipeline.orchestration import code_metadata
+from sot_pipeline.orchestration.assets import OWNERS, WRITERS_POOL
+from sot_pipeline.orchestration.steps import RETRIES, WriteOptions, explained, log_problems, writing
+from sot_pipeline.outcome import Mode
+from sot_pipeline.plan import hash_text
+from sot_pipeline.session import Session
+from sot_pipeline.steps.code import code_index, sync_code
+from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.workspace import Project, Workspace
+
+GROUP = "code"
+SOURCE_FILES = "source_files"
+
+
+def code_tables(
+    context: dg.AssetExecutionContext, config: WriteOptions, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Both tables from one analysis of what changed; one that cannot be written does not hold up the other."""
+    project = workspace.project(context.partition_key)
+    with writing(workspace, project, Mode.DB_ONLY, config) as session:
+        done = sync_code(session, project, execute=True, allow_mass_delete=config.allow_mass_delete)
+        log_problems(context, done.problems)
+        versions = {table: _version(session, project, table) for table in CodeTable}
+    for table, counts in ((CodeTable.FILES, done.files), (CodeTable.METADATA, done.metadata)):
+        if counts and table not in done.incomplete and dg.AssetKey(table.value) in context.selected_asset_keys:
+            metadata = code_metadata.of_table(table, counts, done)
+            yield dg.MaterializeResult(asset_key=table.value, data_version=versions[table], metadata=metadata)
+    _raise(done.error)
+
+
+def code_graph(
+    context: dg.AssetExecutionContext, config: WriteOptions, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[None]:
+    """What only all files together tell: graph scores, duplication, churn, hot spots."""
+    project = workspace.project(context.partition_key)
+    with writing(workspace, project, Mode.DB_ONLY, config) as session:
+        done = sync_code(session, project, execute=True, full=True, allow_mass_delete=config.allow_mass_delete)
+        log_problems(context, done.problems)
+        _raise(done.error)
+        version = _version(session, project, CodeTable.METADATA)
+        metadata = code_metadata.of_graph(code_index(session, project), done)
+    return dg.MaterializeResult(data_version=version, metadata=metadata)
+
+
+def _version(session: Session, project: Project, table: CodeTable) -> dg.DataVersion:
+    """Fingerprint of all rows of a table: equal files give it in every run."""
+    found = sorted(code_index(session, project).fingerprints(table).items())
+    return dg.DataVersion(hash_text("\n".join(f"{path} {content_hash}" for path, content_hash in found)))
+
+
+def _raise(error: SotError | None) -> None:
+    if error:
+        with explained():
+            raise error
+
+
+def coded_projects(workspace: Workspace) -> tuple[Project, ...]:
+    """The projects that have a code index; without one there is no asset of this group."""
+    return tuple(project for project in workspace.projects if project.code)
+
+
+def code_partitions(workspace: Workspace) -> dg.PartitionsDefinition[str]:
+    """One partition for each project that has a code index."""
+    return dg.StaticPartitionsDefinition([project.id for project in coded_projects(workspace)])
+
+
+def code_assets(workspace: Workspace, version: str) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    """The assets of the group; none where no project has a code index."""
+    if not coded_projects(workspace):
+        return []
+    partitions = code_partitions(workspace)
+    database = "sqlite" if workspace.database_url.startswith("sqlite") else "postgresql"
+    descriptions = {
+        CodeTable.FILES: "One row for each source file: its text, and what is defined in it.",
+        CodeTable.METADATA: "One row for each source file: its metrics; null, with a reason, where one is not known.",
+    }
+    files = dg.AssetSpec(
+        SOURCE_FILES,
+        description="The source files as they stand in the project's folder; the sensor reports their hash.",
+        group_name=GROUP,
+        owners=OWNERS,
+        partitions_def=partitions,
+        kinds={"file"},
+    )
+    tables = dg.multi_asset(
+        name="code_tables",
+        specs=[
+            dg.AssetSpec(
+                table.value,
+                deps=[SOURCE_FILES],
+                description=text,
+                group_name=GROUP,
+                owners=OWNERS,
+                code_version=version,
+                kinds={database},
+                skippable=True,
+            )
+            for table, text in descriptions.items()
+        ],
+        partitions_def=partitions,
+        retry_policy=RETRIES,
+        pool=WRITERS_POOL,
+        can_subset=True,
+    )(code_tables)
+    graph = dg.asset(
+        deps=[table.value for table in CodeTable],
+        group_name=GROUP,
+        owners=OWNERS,
+        partitions_def=partitions,
+        code_version=version,
+        kinds={database},
+        retry_policy=RETRIES,
+        pool=WRITERS_POOL,
+    )(code_graph)
+    return [files, tables, graph]

@@ -1,0 +1,116 @@
+"""Applies the plans of the two code tables: changed files are analysed and written, a batch at a time.
+
+Each table is written in a transaction of its own; one that cannot be written keeps neither the
+other nor later files from being. What the plans say is `code_plan.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from sot_pipeline.code.analyze import analyze
+from sot_pipeline.code.languages import language_of
+from sot_pipeline.code.model import SourceFile
+from sot_pipeline.errors import DatabaseUnavailable, FileUnusable
+from sot_pipeline.plan import Counts, Plan, Problem
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.session import Session
+from sot_pipeline.steps.code_sources import Source, read_content, unreadable
+from sot_pipeline.targets.database.code_rows import FileMetadata
+from sot_pipeline.workspace import Project
+
+# What is analysed before it is written: bounds memory, and what a passed deadline loses.
+BATCH_BYTES = 4 * 1024 * 1024
+BATCH_FILES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """One file as both tables store it."""
+
+    file: SourceFile
+    metadata: FileMetadata
+
+
+Write = Callable[[Sequence[Analysed], Collection[str]], None]
+
+
+@dataclass
+class TableWriter:
+    """One table while it is written: its plan, what of it was committed, and what keeps it from being written."""
+
+    plan: Plan[str, Source]
+    write: Write
+    done: Counts = field(default=Counts())
+    error: DatabaseUnavailable | None = None
+
+    def __post_init__(self) -> None:
+        self.done = Counts(unchanged=self.plan.unchanged)
+        self._gone = self.plan.deletes
+        self._inserts = {source.path for source in self.plan.inserts}
+        self.wanted = {source.path: source for source in self.plan.upserts}
+
+    def apply(self, batch: Sequence[Analysed]) -> None:
+        """Write those of `batch` that the plan names, in one transaction; in the first one delete what is gone."""
+        rows = [each for each in batch if each.file.path in self.wanted]
+        if self.error or not (rows or self._gone):
+            return
+        try:
+            self.write(rows, self._gone)
+        except DatabaseUnavailable as error:  # the other table may fare better
+            self.error = error
+            return
+        inserted = sum(each.file.path in self._inserts for each in rows)
+        self.done = self.done.plus(Counts(inserted, len(rows) - inserted, len(self._gone)))
+        self._gone = ()
+
+
+def write_changed(session: Session, project: Project, tables: Sequence[TableWriter]) -> Iterator[Problem]:
+    """Write what the plans of `tables` say; yields files that cannot be read any more.
+
+    Raises DeadlineExceeded, LeaseLost or LockNotAcquired; what was committed is in the tables' `done`.
+    """
+    changed = {path: source for table in tables for path, source in table.wanted.items()}
+    batch: list[Analysed] = []
+    size = 0
+    for number, (path, source) in enumerate(sorted(changed.items()), start=1):
+        session.check(f"before {path}")
+        try:
+            batch.append(analysed(project, source, session.deadline))
+            size += batch[-1].file.size
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it went meanwhile: the next run deletes its row
+        except (OSError, FileUnusable) as error:
+            yield unreadable(path, error)
+        if len(batch) == BATCH_FILES or size >= BATCH_BYTES:
+            _apply(tables, batch)
+            session.progress("code", number, len(changed))
+            batch, size = [], 0
+    _apply(tables, batch)
+
+
+def analysed(project: Project, source: Source, deadline: Deadline) -> Analysed:
+    """Read and analyse one file. Raises as `read_content` does."""
+    path = source.path
+    content = read_content(project, source.name, deadline)
+    found = analyze(path, content.head, language_of(path) or "")
+    # Of a file that is too large to be analysed only the head was seen.
+    file = replace(found.file, size=content.size, content_hash=content.content_hash)
+    metadata = FileMetadata(
+        path=path,
+        size=content.size,
+        language=file.language,
+        last_modified=content.modified,
+        file_type=PurePosixPath(path).suffix.removeprefix(".").lower(),
+        content_hash=content.content_hash,
+        metrics=found.metrics,
+        tokens=found.tokens,
+    )
+    return Analysed(file, metadata)
+
+
+def _apply(tables: Sequence[TableWriter], batch: Sequence[Analysed]) -> None:
+    for table in tables:
+        table.apply(batch)

@@ -1,0 +1,52 @@
+"""Do the code tables agree with the source files? Everything is read again and hashed anew; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sot_pipeline.code.model import ANALYSIS_VERSION
+from sot_pipeline.errors import FileUnusable
+from sot_pipeline.outcome import CodeAgreement, Disagreement
+from sot_pipeline.session import Session
+from sot_pipeline.steps.code_batches import analysed
+from sot_pipeline.steps.code_plan import plan_table
+from sot_pipeline.steps.code_sources import Sources, look
+from sot_pipeline.targets.database.code_index import CodeIndex
+from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.workspace import Project
+
+
+def verify_code(session: Session, project: Project) -> CodeAgreement:
+    """Compare key sets and hashes of both tables with the files, and the stored text with its hash.
+
+    Raises as `steps.code.sync_code` does without `execute`.
+    """
+    index = CodeIndex(session.require_database(), project.id, ANALYSIS_VERSION)
+    sources = look(project, session.deadline)
+    files = _compare(index, CodeTable.FILES, sources, _forged(session, project, sources, index.damaged()))
+    metadata = _compare(index, CodeTable.METADATA, sources, ())
+    return CodeAgreement(files, metadata, len(sources.files), sources.problems)
+
+
+def _forged(session: Session, project: Project, sources: Sources, suspected: Collection[str]) -> set[str]:
+    """Those of `suspected` whose stored text is not what the file gives.
+
+    A text that was decoded from another encoding has another hash than the file's bytes: it is
+    looked at again.
+    """
+    stored = CodeIndex(session.require_database(), project.id, ANALYSIS_VERSION).texts(suspected)
+    forged = set()
+    for path in suspected & sources.files.keys():
+        try:
+            if analysed(project, sources.files[path], session.deadline).file.content != stored.get(path):
+                forged.add(path)
+        except (OSError, FileUnusable):
+            forged.add(path)
+    return forged
+
+
+def _compare(index: CodeIndex, table: CodeTable, sources: Sources, forged: Collection[str]) -> Disagreement:
+    present = index.fingerprints(table) | dict.fromkeys(forged, "")
+    plan = plan_table(sources, present, may_delete_many=True).plan
+    missing, stale = (tuple(sorted(source.path for source in those)) for those in (plan.inserts, plan.updates))
+    return Disagreement(missing, tuple(sorted(plan.deletes)), stale)

@@ -1,0 +1,128 @@
+"""A small project with source files, and what can be done with its code index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sot_pipeline.code.model import ANALYSIS_VERSION
+from sot_pipeline.outcome import CodeAgreement, CodeOutcome, Mode
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.session import Session, open_session
+from sot_pipeline.steps.code import sync_code
+from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.database.code_index import CodeIndex
+from sot_pipeline.targets.database.code_rows import CodeTable, StoredMetadata
+from sot_pipeline.verify_code import verify_code
+from sot_pipeline.workspace import Workspace, load_workspace
+from sot_pipeline_tests.workspaces import SECONDS
+
+KILN = '''"""Fires pots."""
+
+
+class Kiln:
+    """One kiln."""
+
+    def fire(self, cone: int) -> str:
+        """Heat until `cone` bends."""
+        if cone > 10:
+            return "too hot"
+        return "fired"
+'''
+GLAZE = "from kiln import Kiln\n\n\ndef glaze(pot: str) -> str:\n    return Kiln().fire(6) + pot\n"
+FILES = {"src/kiln.py": KILN, "src/glaze.py": GLAZE, "src/empty.py": ""}
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A workspace on disk: one project, `studio`, whose code is below `src`."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "sot.toml"
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        for path, content in files.items():
+            file = self.folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def workspace(self) -> Workspace:
+        return load_workspace(self.config, env=self.environment)
+
+    def index(
+        self,
+        *,
+        execute: bool = True,
+        deadline: Deadline | None = None,
+        paths: Collection[str] | None = None,
+        tables: Collection[CodeTable] = tuple(CodeTable),
+        coverage: Path | None = None,
+        **options: bool,
+    ) -> CodeOutcome:
+        """Index once; `deadline` begins when the session is open."""
+        workspace = self.workspace()
+        with opened(workspace, execute=execute) as session:
+            if deadline:
+                session = replace(session, deadline=deadline)
+            return sync_code(
+                session,
+                workspace.projects[0],
+                execute=execute,
+                paths=paths,
+                tables=tables,
+                coverage=coverage,
+                **options,
+            )
+
+    def verify(self) -> CodeAgreement:
+        workspace = self.workspace()
+        with opened(workspace, execute=False) as session:
+            return verify_code(session, workspace.projects[0])
+
+    def database(self) -> Database:
+        return Database(self.workspace().database_url)
+
+    def metadata(self, path: str) -> StoredMetadata:
+        """The row of one file."""
+        with self.database() as database:
+            found = CodeIndex(database, "studio", ANALYSIS_VERSION).metadata(path)
+        assert found is not None, path
+        return found
+
+    def rows(self, table: CodeTable = CodeTable.FILES) -> dict[str, str]:
+        """Path → hash of every row."""
+        with self.database() as database:
+            return CodeIndex(database, "studio", ANALYSIS_VERSION).fingerprints(table)
+
+
+@contextmanager
+def opened(workspace: Workspace, *, execute: bool = True) -> Iterator[Session]:
+    """A session on the workspace's database."""
+    with open_session(
+        workspace,
+        Mode.DB_ONLY,
+        projects=workspace.projects,
+        execute=execute,
+        deadline=Deadline(SECONDS),
+        lock_wait=0.2,
+    ) as session:
+        yield session
+
+
+def make_studio(
+    folder: Path, database_url: str, files: Mapping[str, str | bytes] = FILES, code: str = 'include = ["src/**"]'
+) -> Studio:
+    """Write the workspace into `folder`."""
+    folder.mkdir(parents=True)
+    studio = Studio(folder, {"DATABASE_URL": database_url})
+    studio.config.write_text(
+        f'[workspace]\nembedding = "local"\n\n[[project]]\nid = "studio"\n\n[project.code]\n{code}\n'
+    )
+    studio.write(files)
+    return studio
