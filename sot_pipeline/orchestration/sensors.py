@@ -1,6 +1,6 @@
 """The sensor that starts a run when a project's ledgers change.
 
-What counts as a change is decided in `cursor.py`; what happens after a failed run is `alerts.py`.
+What counts as a change is decided in `runtime.tree`; what happens after a failed run is `alerts.py`.
 """
 
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
@@ -10,10 +10,11 @@ from functools import partial
 
 import dagster as dg
 
+from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.orchestration.assets import LEDGER_FILES
-from sot_pipeline.orchestration.cursor import ProjectState, changed_paths, decode, encode, look
-from sot_pipeline.orchestration.files import digest_ledger, stat_ledgers
+from sot_pipeline.orchestration.cursor import decode, encode
 from sot_pipeline.orchestration.jobs import REFRESH_JOB
+from sot_pipeline.runtime.tree import ProjectState, changed_paths, look
 from sot_pipeline.workspace import Workspace
 
 # The daemon looks at sensors every 5 s. An interval of 5 would let it pass every other time, because

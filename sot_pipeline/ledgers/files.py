@@ -1,6 +1,6 @@
 """Looking at ledger files from outside: sizes, times and hashes, never their meaning.
 
-What is in a ledger is read by `sot_pipeline.ledgers`; what a change leads to is `sensors.py`.
+What is in a ledger is `read.py`; what counts as a change is `runtime.tree`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from sot_pipeline.orchestration.cursor import Stat
+from sot_pipeline.runtime.tree import Stat
 from sot_pipeline.workspace import Project
 
 DIGEST_LENGTH = 16
@@ -29,18 +29,15 @@ def stat_ledgers(project: Project) -> dict[str, Stat]:
 
 
 def digest_ledger(project: Project, path: str) -> str:
-    """First 16 hex characters of the SHA-256 of the file's bytes.
+    """First 16 hex characters of the SHA-256 of the file's bytes. Raises OSError where it cannot be read.
 
-    A file that is too large to be read, or cannot be, has a digest that says so: the run that
-    follows reports it with a remedy.
+    A file that is too large to be read has a digest that says so: the run that follows reports it
+    with a remedy.
     """
     file = project.root / path
-    try:
-        if file.stat().st_size > project.max_ledger_bytes:
-            return "too large"
-        return _sha256(file)[:DIGEST_LENGTH]
-    except OSError as error:
-        return f"unreadable ({error.strerror})"
+    if file.stat().st_size > project.max_ledger_bytes:
+        return "too large"
+    return _sha256(file)[:DIGEST_LENGTH]
 
 
 def _sha256(file: Path) -> str:
