@@ -13,7 +13,7 @@ import dagster as dg
 
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.orchestration.assets import has_readme, has_vectors
-from sot_pipeline.orchestration.metadata import Metadata, cross_counts, disagreement_metadata, problem_table
+from sot_pipeline.orchestration.metadata import cross_counts, disagreement_metadata, problem_table
 from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading, verified
 from sot_pipeline.outcome import Disagreement, Mode, ProjectAgreement
 from sot_pipeline.plan import Problem
@@ -36,16 +36,14 @@ def parser_checks(
     """What the parser says of the ledgers."""
     problems = read_project(_project(context, workspace)).problems
     for key in sorted(context.op_execution_context.selected_asset_check_keys, key=str):
-        passed, severity, shown = parser_findings(key.name, problems)
+        found = [problem for problem in problems if _check_of(problem) == key.name]
         yield dg.AssetCheckResult(
-            passed=passed, asset_key=key.asset_key, check_name=key.name, severity=severity, metadata=shown
+            passed=not found,
+            asset_key=key.asset_key,
+            check_name=key.name,
+            severity=_severity(found),
+            metadata={"problems": problem_table(found)} if found else {},
         )
-
-
-def parser_findings(check: str, problems: Iterable[Problem]) -> tuple[bool, dg.AssetCheckSeverity, Metadata]:
-    """Whether one of PARSER_CHECKS passes, how bad it is where not, and what to show."""
-    found = [problem for problem in problems if _check_of(problem) == check]
-    return not found, _severity(found), {"problems": problem_table(found)} if found else {}
 
 
 def _check_of(problem: Problem) -> str:

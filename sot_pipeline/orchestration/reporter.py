@@ -1,8 +1,8 @@
 """Reports what `sot watch` did: a process that reads its batches from stdin, one JSON document a line.
 
-Each becomes runless materializations, and evaluations of those checks that are really made here:
-what the parser says of the ledgers. Whether targets agree was not verified, so nothing is said of
-it; the sensor's run, the schedule `hourly_verify` and `sot verify` do that.
+Each becomes runless materializations. Checks are none of them: whether targets agree was not
+verified, and of what the parser said Dagster 1.13 can store one evaluation without a run for each
+check and partition, never a second. The run that the sensor starts makes them all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from functools import partial
 
 import dagster as dg
 
@@ -18,7 +17,6 @@ from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.orchestration.assets import LEDGER_FILES, has_readme, has_vectors
-from sot_pipeline.orchestration.checks import PARSER_CHECKS, parser_findings
 from sot_pipeline.orchestration.escape import escape_markdown
 from sot_pipeline.orchestration.metadata import Metadata, problem_table
 from sot_pipeline.orchestration.sensors import DATA_VERSION_TAG
@@ -30,8 +28,6 @@ from sot_pipeline.workspace import Project, Workspace, load_workspace
 # The target in a batch's document → the asset that stands for it.
 ASSETS = {"database": "db_rows", "vectors": "vector_points", "readme": "readme_summary"}
 PATHS_SHOWN = 50
-
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
 def main() -> None:
@@ -45,11 +41,11 @@ def main() -> None:
             sys.stdout.flush()
 
 
-def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[Event]:
+def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[dg.AssetMaterialization]:
     """The events of one batch; none for one that failed.
 
-    Data versions and checks are of the files that were applied: where they moved on meanwhile, they
-    are left to the batch that follows.
+    Data versions are of the files that were applied: where they moved on meanwhile, they are left to
+    the batch that follows.
     """
     if "error" in batch or batch.get("source") != "ledgers":
         return
@@ -64,8 +60,6 @@ def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[Event]
     for target, counts in _targets_of(workspace, batch):
         tags = {DATA_VERSION_TAG: versions[target]} if target in versions else None
         yield dg.AssetMaterialization(ASSETS[target], partition=project.id, tags=tags, metadata={**metadata, **counts})
-    if parsed:
-        yield from _checks_of(parsed)
 
 
 def _read_if_still(project: Project, files_hash: str) -> ParsedProject | None:
@@ -107,16 +101,6 @@ def _metadata_of(batch: dict[str, object]) -> Metadata:
         "milliseconds": milliseconds,
         **({"problems": problem_table(found)} if found else {}),
     }
-
-
-def _checks_of(parsed: ParsedProject) -> Iterator[dg.AssetCheckEvaluation]:
-    """The parser's checks: it has just said what is wrong in these very files."""
-    evaluation = partial(dg.AssetCheckEvaluation, asset_key=dg.AssetKey("parsed_ledgers"), partition=parsed.project.id)
-    for name in PARSER_CHECKS:
-        passed, severity, metadata = parser_findings(name, parsed.problems)
-        yield evaluation(
-            check_name=name, passed=passed, severity=severity, metadata=metadata, blocking=name == "entries_parse"
-        )
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ class Events:
     def watch(self, folders: Collection[str]) -> None:
         """Watch exactly these from now on; what happened until now has to be looked for.
 
-        Where that fails (a folder has just gone, or the system allows no more watches) every wait
-        says that hints are lost.
+        A folder that has just gone is left out. Where nothing can be watched, say because the system
+        allows no more watches, every wait says that hints are lost.
         """
         self.close()
         try:

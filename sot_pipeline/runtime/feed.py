@@ -51,12 +51,17 @@ class Feed:
         with suppress(queue.Full):
             self._lines.put_nowait(None)
         self._thread.join(GRACE_SECONDS)
-        self._end()
+        if (child := self._process) is not None and self._thread.is_alive():
+            child.kill()
+            self._thread.join(GRACE_SECONDS)
 
     def _feed(self) -> None:
         while (line := self._lines.get()) is not None:
             if not any(self._delivered(line, pause) for pause in (0.0, *PAUSES)):
                 self._complain("A batch was not reported: the reporter ended without an answer.")
+                if self._closing.is_set():
+                    break
+        self._end()
 
     def _delivered(self, line: str, pause: float) -> bool:
         if self._closing.wait(pause) and pause:

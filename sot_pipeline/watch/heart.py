@@ -70,6 +70,7 @@ class Heart:
     def beat(self, now: float) -> None:
         """Write the probe, at `now` of the pulse's clock."""
         with suppress(OSError):  # a full disk is no reason to end; silence is noticed
+            self.folder.mkdir(parents=True, exist_ok=True)
             Path(self.probe).write_bytes(str(self._now()).encode())
         self.pulse.written(now)
 

@@ -71,6 +71,7 @@ class Watcher:
         tell: Callable[[Applied], None],
         stop: Stop,
         settings: Settings,
+        events: Events | None = None,
     ) -> None:
         self._projects = {project.id: project for project in projects}
         self._sources = {source.name: source for source in sources}
@@ -78,7 +79,7 @@ class Watcher:
         self._tell = tell
         self._stop = stop
         self._settings = settings
-        self._events = Events()
+        self._events = events or Events()
         self._schedule: Schedule[tuple[Unit, str]] = Schedule(settings.timing)
         self._retries: Retries[Unit] = Retries()
         self._known: dict[Unit, _Known] = {}

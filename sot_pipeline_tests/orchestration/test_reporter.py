@@ -1,0 +1,119 @@
+"""What `sot watch` did, as Dagster sees it: runless materializations, as far as they are true."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from sot_pipeline.cli.documents import watch_document
+from sot_pipeline.orchestration.reporter import events_of
+from sot_pipeline.plan import Json
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.services import has_dagster
+from sot_pipeline.watch.applied import Applied
+from sot_pipeline.watch.ledgers import LedgerSource
+from sot_pipeline.workspace import Workspace
+from sot_pipeline_tests.orchestration.conftest import BUILDS, MakeWorkspace, ledger_text
+
+VERSION = "dagster/data_version"
+
+
+def batch(workspace: Workspace) -> dict[str, Json]:
+    """The document of a batch that was really applied."""
+    source = LedgerSource(workspace)
+    (project,) = workspace.projects
+    state = source.look(project, None, ())
+    result = source.apply({project.id: state}, Deadline(60))[project.id]
+    assert result.error is None
+    return watch_document(Applied("ledgers", project.id, (BUILDS,), state.hash, 12, result))
+
+
+def materializations(events: list[dg.AssetMaterialization]) -> dict[str, dg.AssetMaterialization]:
+    return {event.asset_key.to_user_string(): event for event in events}
+
+
+def test_a_batch_is_a_materialization_of_each_target_that_was_written(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace()
+    document = batch(workspace)
+
+    found = materializations(list(events_of(workspace, document)))
+
+    assert list(found) == ["ledger_files", "db_rows", "vector_points", "readme_summary"]
+    assert {event.partition for event in found.values()} == {"alpha"}
+    assert found["ledger_files"].tags == {VERSION: document["files_hash"]}
+    metadata = found["db_rows"].metadata
+    assert (metadata["inserted"].value, metadata["unchanged"].value, metadata["milliseconds"].value) == (30, 0, 12)
+    assert "BUILD&#95;HISTORY" in str(metadata["changed_files"].value)
+
+
+def test_data_versions_are_those_that_a_run_gives(make_workspace: MakeWorkspace) -> None:
+    from sot_pipeline.orchestration.build import build_definitions
+
+    workspace = make_workspace()
+    found = materializations(list(events_of(workspace, batch(workspace))))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            build_definitions(workspace)
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(partition_key="alpha", instance=instance)
+        )
+        for name in ("db_rows", "vector_points", "readme_summary"):
+            (event,) = result.asset_materializations_for_node(name)
+            tags = event.tags or {}
+            assert (found[name].tags or {})[VERSION] == tags[VERSION], name
+
+
+def test_of_files_that_moved_on_no_version_is_claimed(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace(qdrant=False)
+    document = batch(workspace)
+    (workspace.projects[0].root / BUILDS).write_text(ledger_text("BUILD", title="Later"))
+
+    events = list(events_of(workspace, document))
+
+    assert not materializations(events)["db_rows"].tags
+    assert materializations(events)["ledger_files"].tags == {VERSION: document["files_hash"]}
+
+
+def test_a_batch_that_failed_is_no_materialization(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace(qdrant=False)
+
+    assert list(events_of(workspace, batch(workspace) | {"error": "The database is away."})) == []
+
+
+def test_without_qdrant_or_readme_their_assets_are_not_spoken_of(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace(qdrant=False, readme=False)
+
+    assert set(materializations(list(events_of(workspace, batch(workspace))))) == {"ledger_files", "db_rows"}
+
+
+def test_the_reporter_answers_each_line_once_its_events_are_stored(
+    make_workspace: MakeWorkspace, tmp_path: Path
+) -> None:
+    workspace = make_workspace(qdrant=False)
+    home = tmp_path / ".sot" / "dagster"
+    assert not has_dagster(workspace)
+    home.mkdir(parents=True)
+    assert has_dagster(workspace)
+    line = json.dumps(batch(workspace))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sot_pipeline.orchestration.reporter"],
+        input=f"{line}\n{line}\n",
+        env={**os.environ, "DAGSTER_HOME": str(home), "SOT_CONFIG": str(workspace.config_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "reported\nreported\n"
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("db_rows"))
+        assert event
+        assert event.asset_materialization
+        assert event.asset_materialization.partition == "alpha"

@@ -1,0 +1,106 @@
+"""The watcher in this process: what it does where no events come, and that it comes out of silence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sot_pipeline.errors import LockNotAcquired
+from sot_pipeline.runtime.alive import WatcherState, read_state
+from sot_pipeline.runtime.events import Events, Hints
+from sot_pipeline.runtime.pulse import Pulse
+from sot_pipeline.runtime.stop import Stop
+from sot_pipeline.watch.applied import Applied
+from sot_pipeline.watch.heart import Heart
+from sot_pipeline.watch.sources import open_sources
+from sot_pipeline.watch.watcher import Settings, Watcher
+from sot_pipeline_tests.watch.watching import require_fresh_rows, wait_until
+from sot_pipeline_tests.workspaces import BUILDS, Kiln, make_kiln
+
+
+class StubDeafEvents(Events):
+    """A file system that sends no events, as those on a network do for what others write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watches = 0
+
+    def watch(self, folders: Collection[str]) -> None:  # noqa: ARG002  # it would not hear of them
+        self.watches += 1
+
+    def wait(self, seconds: float) -> Hints:
+        threading.Event().wait(seconds)
+        return Hints()
+
+
+@pytest.fixture
+def kiln(tmp_path: Path, sqlite_url: str) -> Kiln:
+    return make_kiln(tmp_path / "kiln", sqlite_url, qdrant=None)
+
+
+@contextmanager
+def running(kiln: Kiln, events: Events) -> Iterator[list[Applied]]:
+    """A watcher in a thread, with a quick pulse, once it has caught up."""
+    workspace = kiln.workspace()
+    told: list[Applied] = []
+    heart = Heart(
+        kiln.folder / ".sot" / "watch",
+        sources=("ledgers",),
+        projects=("kiln",),
+        pulse=Pulse(interval=0.3, patience=0.2),
+    )
+    stop = Stop()
+    sources = open_sources(workspace, "ledgers", None)
+    watcher = Watcher(workspace.projects, sources, heart, told.append, stop, Settings(reconcile=60.0), events)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    try:
+        wait_until(lambda: bool(told))
+        yield told
+    finally:
+        stop.ask()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def state(kiln: Kiln) -> WatcherState:
+    found = read_state(kiln.folder / ".sot" / "watch")
+    assert found
+    return found
+
+
+def test_where_no_probe_comes_back_files_are_polled(kiln: Kiln) -> None:
+    events = StubDeafEvents()
+    with running(kiln, events):
+        wait_until(lambda: state(kiln).polling, 5)
+        kiln.builds.write_text(BUILDS.replace("median", "mean"))
+
+        require_fresh_rows(kiln, 5)
+        assert events.watches > 2, "silence renews the watch"
+    assert state(kiln).ended_at
+
+
+def test_a_silent_watch_is_renewed_and_lives_on(kiln: Kiln) -> None:
+    """The folder of the probe is replaced, so that the old watch is deaf for it."""
+    with running(kiln, Events()):
+        folder = kiln.folder / ".sot" / "watch"
+        folder.rename(folder.with_name("old"))
+        wait_until(lambda: (folder / "state.json").exists(), 5)
+        first = state(kiln).beat_at
+        wait_until(lambda: state(kiln).beat_at > first, 5)
+
+        assert not state(kiln).polling
+        kiln.builds.write_text(BUILDS.replace("median", "mean"))
+        require_fresh_rows(kiln, 5)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    heart = Heart(tmp_path / "file" / "watch", sources=(), projects=(), pulse=Pulse())
+
+    with pytest.raises(LockNotAcquired, match="cannot be used"), heart.alone():
+        raise AssertionError("not reached")
