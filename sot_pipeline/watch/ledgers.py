@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sot_pipeline.errors import RequirementMissing
 from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.outcome import Mode, SyncReport
 from sot_pipeline.runtime.deadline import Deadline
@@ -24,16 +22,21 @@ LOCK_WAIT_SECONDS = 2.0
 
 
 class LedgerSource:
-    """The ledgers of `workspace`; with `rows_only` nothing but rows and full text is written."""
+    """The ledgers of `workspace`; with `rows_only` nothing but rows and full text is written.
+
+    Rows and README of all projects come first, then all points: opening collections and embedding
+    takes longer than everything else, and Qdrant may be away.
+    """
 
     name = "ledgers"
     tables = (ROWS_TABLE,)
 
     def __init__(self, workspace: Workspace, *, rows_only: bool = False) -> None:
         self._workspace = workspace
-        self._mode = Mode.DB_ONLY if rows_only else Mode.FULL if workspace.qdrant else Mode.WITHOUT_VECTORS
-        # Project id → hash of the files that rows and README follow while Qdrant is away.
-        self._without_vectors: dict[str, str] = {}
+        self._rows_mode = Mode.DB_ONLY if rows_only else Mode.WITHOUT_VECTORS
+        self._has_points = workspace.qdrant is not None and not rows_only
+        # Project id → the files that its rows follow though its points do not yet, and what that came to.
+        self._ahead: dict[str, tuple[str, Result]] = {}
 
     def scope(self, project: Project) -> Scope:
         """See `Source.scope`: each ledger, what it links to, and every folder between it and the root."""
@@ -54,21 +57,22 @@ class LedgerSource:
         )
 
     def apply(self, wanted: Mapping[str, ProjectState], deadline: Deadline) -> Mapping[str, Result]:
-        """See `Source.apply`. Where Qdrant is away rows and README follow all the same, once, and the error stays."""
-        results = self._synced(self._mode, tuple(wanted), deadline)
-        for project_id in (project_id for project_id, result in results.items() if not result.error):
-            self._without_vectors.pop(project_id, None)
-        behind = tuple(
-            project_id
-            for project_id, result in results.items()
-            if isinstance(result.error, RequirementMissing)
-            and self._without_vectors.get(project_id) != wanted[project_id].hash
-        )
-        for project_id, result in self._synced(Mode.WITHOUT_VECTORS, behind, deadline).items():
-            if not result.error:
-                self._without_vectors[project_id] = wanted[project_id].hash
-            results[project_id] = replace(result, error=results[project_id].error)
+        """See `Source.apply`."""
+        results = self._rows(wanted, deadline)
+        if not self._has_points:
+            return results
+        followed = tuple(project_id for project_id, result in results.items() if not result.error)
+        for project_id, points in self._synced(Mode.QDRANT_ONLY, followed, deadline).items():
+            if points.error:
+                self._ahead[project_id] = (wanted[project_id].hash, results[project_id])
+            results[project_id] = _joined(results[project_id], points)
         return results
+
+    def _rows(self, wanted: Mapping[str, ProjectState], deadline: Deadline) -> dict[str, Result]:
+        """Rows and README of each project; where only points were missing, what was done before."""
+        ahead = {project_id: self._ahead.pop(project_id, None) for project_id in wanted}
+        done = {project_id: was[1] for project_id, was in ahead.items() if was and was[0] == wanted[project_id].hash}
+        return done | self._synced(self._rows_mode, tuple(wanted.keys() - done.keys()), deadline)
 
     def _synced(self, mode: Mode, ids: tuple[str, ...], deadline: Deadline) -> dict[str, Result]:
         if not ids:
@@ -97,6 +101,13 @@ def _up_to(top: str, path: str) -> Iterator[str]:
     while len(path) > len(top):
         yield path
         path = os.path.dirname(path)  # noqa: PTH120  # text to text
+
+
+def _joined(rows: Result, points: Result) -> Result:
+    """Both in one; rows and points report the same lost ledger once."""
+    vectors = {"vectors": points.targets.get("vectors")}
+    problems = tuple(dict.fromkeys((*rows.problems, *points.problems)))
+    return Result({**rows.targets, **vectors}, problems, points.error)
 
 
 def _result_of(report: SyncReport, project: Project) -> Result:

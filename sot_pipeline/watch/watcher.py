@@ -25,7 +25,7 @@ from sot_pipeline.watch.source import Result, Scope, Source, folder_identity
 from sot_pipeline.workspace import Project
 
 # A signal has to wait for the end of a wait.
-LONGEST_WAIT = 0.25
+LONGEST_WAIT = 0.5
 # So many hints at once are a checkout or a lost queue: looking at everything is cheaper and surer.
 LARGE_BATCH = 1_000
 POLL_SECONDS = 1.0

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import psutil
 
 from sot_pipeline.cli.documents import watch_document
 from sot_pipeline.orchestration.reporter import events_of
@@ -19,6 +20,8 @@ from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.ledgers import LedgerSource
 from sot_pipeline.workspace import Workspace
 from sot_pipeline_tests.orchestration.conftest import BUILDS, MakeWorkspace, ledger_text
+from sot_pipeline_tests.watch.watching import wait_until, watching
+from sot_pipeline_tests.workspaces import Kiln
 
 VERSION = "dagster/data_version"
 
@@ -117,3 +120,35 @@ def test_the_reporter_answers_each_line_once_its_events_are_stored(
         assert event
         assert event.asset_materialization
         assert event.asset_materialization.partition == "alpha"
+
+
+def test_a_watcher_reports_each_batch_even_if_its_reporter_is_killed(
+    make_workspace: MakeWorkspace, tmp_path: Path
+) -> None:
+    workspace = make_workspace(qdrant=False)
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    ledger = workspace.projects[0].root / BUILDS
+    with watching(Kiln(tmp_path, {})) as watcher:
+        wait_until(lambda: len(reported(tmp_path)) == 1)
+        (reporter,) = psutil.Process(watcher.process.pid).children()
+        reporter.kill()
+        ledger.write_text(ledger_text("BUILD", title="Edited"))
+        assert watcher.next()["targets"]["database"]["updated"] == 10
+
+        wait_until(lambda: len(reported(tmp_path)) >= 2)
+        code, err = watcher.end()
+
+    assert code == 0, err
+    newest = reported(tmp_path)[0]
+    assert newest.partition == "alpha"
+    assert newest.metadata["updated"].value == 10
+
+
+def reported(folder: Path) -> list[dg.AssetMaterialization]:
+    """The materializations of `db_rows` that the workspace's Dagster knows, newest first."""
+    home = folder / ".sot" / "dagster"
+    if not (home / "tables-made").exists():
+        return []
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        records = instance.fetch_materializations(dg.AssetKey("db_rows"), limit=10).records
+    return [record.asset_materialization for record in records if record.asset_materialization]
