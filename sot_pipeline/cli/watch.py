@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from json import dumps
 from typing import TYPE_CHECKING, Annotated
@@ -41,30 +41,39 @@ def watch(
     config: ConfigOption = None,
 ) -> None:
     """Catch up with the files, then apply every change within a moment; Ctrl-C ends it."""
-    from sot_pipeline.runtime.schedule import Timing
-    from sot_pipeline.watch.reporting import reporting
-    from sot_pipeline.watch.resident import watch_files
-    from sot_pipeline.watch.sources import open_sources
-    from sot_pipeline.watch.watcher import Settings
+    from sot_pipeline.runtime.stop import Stop
 
     gc.enable()  # this command is not over soon
-    workspace = workspace_of(config, require_roots=False)
-    projects = projects_of(workspace, project)
-    watched = open_sources(workspace, sources, tables)
-    settings = Settings(Timing.of_debounce(debounce_ms / 1000), reconcile_seconds)
-    say_targets(workspace.targets)
-    with reporting(workspace, note) as report:
+    stop = Stop()
+    with stop.on_signals():  # also while the rest is imported
+        from sot_pipeline.runtime.schedule import Timing
+        from sot_pipeline.watch.reporting import reporting
+        from sot_pipeline.watch.resident import watch_files
+        from sot_pipeline.watch.sources import open_sources
+        from sot_pipeline.watch.watcher import Settings
 
-        def tell(applied: Applied) -> None:
-            line = dumps(watch_document(applied), ensure_ascii=False)
-            if json:
-                say(line)
-            else:
-                _say_applied(applied)
-            report(line)
+        workspace = workspace_of(config, require_roots=False)
+        projects = projects_of(workspace, project)
+        watched = open_sources(workspace, sources, tables)
+        settings = Settings(Timing.of_debounce(debounce_ms / 1000), reconcile_seconds)
+        say_targets(workspace.targets)
+        with reporting(workspace, note) as report:
+            note(f"Watching {plural(len(projects), 'project')}; Ctrl-C ends it.")
+            watch_files(workspace, projects, watched, settings, _teller(json, report), stop)
 
-        note(f"Watching {plural(len(projects), 'project')}; Ctrl-C ends it.")
-        watch_files(workspace, projects, watched, settings, tell)
+
+def _teller(as_json: bool, report: Callable[[str], None]) -> Callable[[Applied], None]:
+    """What says a batch, to the terminal or as a line, and hands the line to `report`."""
+
+    def tell(applied: Applied) -> None:
+        line = dumps(watch_document(applied), ensure_ascii=False)
+        if as_json:
+            say(line)
+        else:
+            _say_applied(applied)
+        report(line)
+
+    return tell
 
 
 def _say_applied(applied: Applied) -> None:

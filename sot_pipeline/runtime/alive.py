@@ -17,6 +17,8 @@ from sot_pipeline.runtime.process import Process, is_proven_dead
 
 # Silence after which a watcher counts as dead, three probes long.
 SILENT_AFTER_SECONDS = 15.0
+# No batch takes longer; of a watcher on another host nobody could prove that it died at work.
+LONGEST_WORK_SECONDS = 900.0
 STATE_NAME = "state.json"
 
 
@@ -42,7 +44,9 @@ class WatcherState:
         """True where it runs and was heard of lately, or is at work."""
         if self.ended_at is not None or is_proven_dead(self.process):
             return False
-        return self.busy_since is not None or now - self.beat_at <= SILENT_AFTER_SECONDS
+        if self.busy_since is not None and now - self.busy_since <= LONGEST_WORK_SECONDS:
+            return True
+        return now - self.beat_at <= SILENT_AFTER_SECONDS
 
     def since(self, now: float) -> float:
         """Since when it has been alive, or dead."""

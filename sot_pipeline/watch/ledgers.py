@@ -91,7 +91,7 @@ class LedgerSource:
 def _ways(root: Path, relative: str) -> frozenset[str]:
     """The ledger, the file it links to and the folders on the way, from the root or the nearest that is there."""
     here = str(root)
-    top = here if root.is_dir() else nearest_folder(here)
+    top = here if folder_identity(here) else nearest_folder(here)
     named = os.path.join(here, relative)  # noqa: PTH118  # text to text
     inside = {path for path in (named, os.path.realpath(named)) if path.startswith(f"{here}{os.sep}")}
     return frozenset({here}.union(*(_up_to(top, path) for path in inside)))

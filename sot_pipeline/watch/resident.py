@@ -1,4 +1,4 @@
-"""One watcher for a workspace, put together: its heart, its signals, its sources."""
+"""One watcher for a workspace, put together: its heart and its sources."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ def watch_files(
     sources: tuple[Source, ...],
     settings: Settings,
     tell: Callable[[Applied], None],
+    stop: Stop,
 ) -> None:
-    """Watch until SIGINT or SIGTERM. Raises LockNotAcquired where another watcher runs for this workspace."""
+    """Watch until `stop` is asked. Raises LockNotAcquired where another watcher runs for this workspace."""
     heart = Heart(
         watch_folder(workspace.folder),
         sources=tuple(source.name for source in sources),
         projects=tuple(project.id for project in projects),
         pulse=Pulse(),
     )
-    stop = Stop()
-    with stop.on_signals():
-        Watcher(projects, sources, heart, tell, stop, settings).run()
+    Watcher(projects, sources, heart, tell, stop, settings).run()

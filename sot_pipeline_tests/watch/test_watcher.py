@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -43,7 +45,7 @@ def kiln(tmp_path: Path, sqlite_url: str) -> Kiln:
 
 
 @contextmanager
-def running(kiln: Kiln, events: Events) -> Iterator[list[Applied]]:
+def running(kiln: Kiln, events: Events, patience: float = 0.2) -> Iterator[list[Applied]]:
     """A watcher in a thread, with a quick pulse, once it has caught up."""
     workspace = kiln.workspace()
     told: list[Applied] = []
@@ -51,7 +53,7 @@ def running(kiln: Kiln, events: Events) -> Iterator[list[Applied]]:
         kiln.folder / ".sot" / "watch",
         sources=("ledgers",),
         projects=("kiln",),
-        pulse=Pulse(interval=0.3, patience=0.2),
+        pulse=Pulse(interval=0.3, patience=patience),
     )
     stop = Stop()
     sources = open_sources(workspace, "ledgers", None)
@@ -65,6 +67,20 @@ def running(kiln: Kiln, events: Events) -> Iterator[list[Applied]]:
         stop.ask()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_files_on_another_file_system_than_the_probe_are_polled(kiln: Kiln) -> None:
+    """What the probe proves holds for its own file system only."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert Path(elsewhere).stat().st_dev != kiln.folder.stat().st_dev
+        shutil.copytree(kiln.builds.parent, Path(elsewhere) / "docs")
+        kiln.config.write_text(f'[[project]]\nid = "kiln"\nroot = "{elsewhere}"\n')
+        with running(kiln, StubDeafEvents(), patience=60.0):
+            ledger = Path(elsewhere) / "docs" / "BUILD_HISTORY.md"
+            ledger.write_text(BUILDS.replace("median", "mean"))
+
+            require_fresh_rows(kiln, 5)
+            assert not state(kiln).polling
 
 
 def state(kiln: Kiln) -> WatcherState:
