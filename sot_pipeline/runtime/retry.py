@@ -36,6 +36,11 @@ class Retries(Generic[K]):
         self._failures.pop(key, None)
         self._at.pop(key, None)
 
+    @property
+    def waiting(self) -> frozenset[K]:
+        """What failed and will be tried again."""
+        return frozenset(self._at)
+
     def take(self, now: float) -> frozenset[K]:
         """What is to be tried again now."""
         due = frozenset(key for key, at in self._at.items() if at <= now)

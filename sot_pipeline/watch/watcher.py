@@ -145,7 +145,7 @@ class Watcher:
     def _reconcile(self, hinted: Collection[str] = (), *, renew: bool) -> None:
         """Look at everything, under a new watch where folders moved or the old one is in doubt (`renew`).
 
-        What is being written at the moment has its timer and is left to it.
+        What is being written at the moment, or has just failed, has its timer and is left to it.
         """
         self._looked_at = time.monotonic()
         units = [Unit(source, project) for source in self._sources for project in self._projects]
@@ -153,8 +153,8 @@ class Watcher:
             folders = {folder for known in self._known.values() for folder in known.scope.folders}
             self._events.watch(folders | {str(self._heart.folder)})
             self._heart.pulse.renewed()
-        being_written = {unit for unit, _ in self._schedule.waiting}
-        self._apply_changes([unit for unit in units if unit not in being_written], hinted)
+        timed = {unit for unit, _ in self._schedule.waiting} | self._retries.waiting
+        self._apply_changes([unit for unit in units if unit not in timed], hinted)
         if self._heart.pulse.is_polling:
             self._heart.say()
 

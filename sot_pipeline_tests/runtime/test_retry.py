@@ -10,6 +10,7 @@ def test_three_tries_with_growing_pauses_then_it_is_shown() -> None:
     now, pauses = 0.0, list[float]()
     while not retries.failed("kiln", now):
         pauses.append(retries.due_in(now))
+        assert retries.waiting == {"kiln"}
         assert retries.take(now) == frozenset()
         now += pauses[-1]
         assert retries.take(now) == {"kiln"}

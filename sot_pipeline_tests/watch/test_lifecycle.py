@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,22 +34,6 @@ def sot(kiln: Kiln, *arguments: str) -> subprocess.CompletedProcess[str]:
 def watcher_status(kiln: Kiln) -> dict[str, object]:
     found: dict[str, object] = json.loads(sot(kiln, "status", "--json").stdout)["watcher"]
     return found
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--sources", "ledgers,dreams"), "Unknown source 'dreams'. --sources knows: ledgers."),
-        (("--tables", "dreams"), "Unknown table 'dreams'. --tables knows: sot_entries."),
-    ],
-)
-def test_what_is_not_known_is_exit_2_and_what_is_known_is_named(
-    kiln: Kiln, arguments: Sequence[str], said: str
-) -> None:
-    ended = sot(kiln, "watch", "--json", *arguments)
-
-    document = json.loads(ended.stdout)
-    assert (ended.returncode, f"{document['error']} {document['remedy']}") == (2, said)
 
 
 def test_a_start_catches_up_and_a_signal_ends_it_with_0(kiln: Kiln) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from sot_pipeline.errors import LockNotAcquired
 from sot_pipeline.runtime.alive import WatcherState, read_state
 from sot_pipeline.runtime.events import Events, Hints
 from sot_pipeline.runtime.pulse import Pulse
+from sot_pipeline.runtime.retry import PAUSES
 from sot_pipeline.runtime.stop import Stop
 from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.heart import Heart
@@ -45,7 +47,7 @@ def kiln(tmp_path: Path, sqlite_url: str) -> Kiln:
 
 
 @contextmanager
-def running(kiln: Kiln, events: Events, patience: float = 0.2) -> Iterator[list[Applied]]:
+def running(kiln: Kiln, events: Events, patience: float = 0.2, reconcile: float = 60.0) -> Iterator[list[Applied]]:
     """A watcher in a thread, with a quick pulse, once it has caught up."""
     workspace = kiln.workspace()
     told: list[Applied] = []
@@ -57,7 +59,7 @@ def running(kiln: Kiln, events: Events, patience: float = 0.2) -> Iterator[list[
     )
     stop = Stop()
     sources = open_sources(workspace, "ledgers", None)
-    watcher = Watcher(workspace.projects, sources, heart, told.append, stop, Settings(reconcile=60.0), events)
+    watcher = Watcher(workspace.projects, sources, heart, told.append, stop, Settings(reconcile=reconcile), events)
     thread = threading.Thread(target=watcher.run)
     thread.start()
     try:
@@ -67,6 +69,21 @@ def running(kiln: Kiln, events: Events, patience: float = 0.2) -> Iterator[list[
         stop.ask()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_an_error_is_told_once_after_all_tries_and_gone_when_it_is_mended(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there" / "yet"
+    kiln = make_kiln(tmp_path / "kiln", f"sqlite:///{folder}/sot.db", qdrant=None)
+    started = time.monotonic()
+    with running(kiln, Events(), reconcile=0.2) as told:
+        assert time.monotonic() - started > sum(PAUSES)
+        wait_until(lambda: state(kiln).trouble is not None)
+        folder.mkdir(parents=True)
+        wait_until(lambda: len(told) > 1)
+
+        assert [applied.result.error is None for applied in told] == [False, True]
+        wait_until(lambda: state(kiln).trouble is None)
+        require_fresh_rows(kiln, 0.1)
 
 
 def test_files_on_another_file_system_than_the_probe_are_polled(kiln: Kiln) -> None:
