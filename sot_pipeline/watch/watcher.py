@@ -180,8 +180,12 @@ class Watcher:
         return self._sources[unit.source].look(project, self._known[unit].applied, hinted)
 
     def _differs(self, unit: Unit, state: ProjectState) -> bool:
+        """True where `state` has to be applied; else it is what was applied, with newer times of its files."""
         known = self._known[unit]
-        return known.unsure or known.applied is None or known.applied.hash != state.hash
+        if known.unsure or known.applied is None or known.applied.hash != state.hash:
+            return True
+        known.applied = state
+        return False
 
     def _apply(self, source: Source, changed: Mapping[Unit, ProjectState]) -> None:
         started = time.perf_counter()
@@ -197,9 +201,8 @@ class Watcher:
     def _settle(self, unit: Unit, state: ProjectState, result: Result, milliseconds: int) -> None:
         """Remember what was applied; tell of it, and of an error once its tries are used up, the same one once."""
         known = self._known[unit]
-        applied = Applied(
-            *unit, changed_paths(known.applied, state), state.hash, milliseconds=milliseconds, result=result
-        )
+        paths = changed_paths(known.applied, state)
+        applied = Applied(unit.source, unit.project_id, paths, state.hash, milliseconds, result)
         known.unsure = result.error is not None
         if result.error is None:
             known.applied, known.told = state, None
