@@ -42,12 +42,13 @@ def main() -> None:
 
 
 def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[dg.AssetMaterialization]:
-    """The events of one batch; none for one that failed.
+    """The events of one batch; none where nothing was written.
 
     Data versions are of the files that were applied: where they moved on meanwhile, they are left to
     the batch that follows.
     """
-    if "error" in batch or batch.get("source") != "ledgers":
+    written = list(_targets_of(workspace, batch))
+    if not written or batch.get("source") != "ledgers":
         return
     project = workspace.project(str(batch["project_id"]))
     files_hash = str(batch["files_hash"])
@@ -57,7 +58,7 @@ def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[dg.Ass
     )
     parsed = _read_if_still(project, files_hash)
     versions = versions_of(workspace, parsed) if parsed else {}
-    for target, counts in _targets_of(workspace, batch):
+    for target, counts in written:
         tags = {DATA_VERSION_TAG: versions[target]} if target in versions else None
         yield dg.AssetMaterialization(ASSETS[target], partition=project.id, tags=tags, metadata={**metadata, **counts})
 

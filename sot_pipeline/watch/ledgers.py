@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,8 @@ LOCK_WAIT_SECONDS = 2.0
 class LedgerSource:
     """The ledgers of `workspace`; with `rows_only` nothing but rows and full text is written.
 
-    Rows and README of all projects come first, then all points: opening collections and embedding
-    takes longer than everything else, and Qdrant may be away.
+    Rows and README come first; points may wait, because opening a collection and embedding takes
+    longer than everything else, and Qdrant may be away.
     """
 
     name = "ledgers"
@@ -35,8 +36,6 @@ class LedgerSource:
         self._workspace = workspace
         self._rows_mode = Mode.DB_ONLY if rows_only else Mode.WITHOUT_VECTORS
         self._has_points = workspace.qdrant is not None and not rows_only
-        # Project id → the files that its rows follow though its points do not yet, and what that came to.
-        self._ahead: dict[str, tuple[str, Result]] = {}
 
     def scope(self, project: Project) -> Scope:
         """See `Source.scope`: each ledger, what it links to, and every folder between it and the root."""
@@ -56,31 +55,21 @@ class LedgerSource:
             distrust=distrust,
         )
 
-    def apply(self, wanted: Mapping[str, ProjectState], deadline: Deadline) -> Mapping[str, Result]:
-        """See `Source.apply`."""
-        results = self._rows(wanted, deadline)
-        if not self._has_points:
-            return results
-        followed = tuple(project_id for project_id, result in results.items() if not result.error)
-        for project_id, points in self._synced(Mode.QDRANT_ONLY, followed, deadline).items():
-            if points.error:
-                self._ahead[project_id] = (wanted[project_id].hash, results[project_id])
-            results[project_id] = _joined(results[project_id], points)
-        return results
+    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+        """See `Source.apply`: rows and README."""
+        results = self._synced(self._rows_mode, project_ids, deadline)
+        return {project_id: replace(result, unfinished=self._has_points) for project_id, result in results.items()}
 
-    def _rows(self, wanted: Mapping[str, ProjectState], deadline: Deadline) -> dict[str, Result]:
-        """Rows and README of each project; where only points were missing, what was done before."""
-        ahead = {project_id: self._ahead.pop(project_id, None) for project_id in wanted}
-        done = {project_id: was[1] for project_id, was in ahead.items() if was and was[0] == wanted[project_id].hash}
-        return done | self._synced(self._rows_mode, tuple(wanted.keys() - done.keys()), deadline)
+    def finish(self, project_id: str, deadline: Deadline) -> Result:
+        """See `Source.finish`: points."""
+        found = self._synced(Mode.QDRANT_ONLY, (project_id,), deadline)[project_id]
+        return replace(found, targets={"vectors": found.targets.get("vectors")})
 
-    def _synced(self, mode: Mode, ids: tuple[str, ...], deadline: Deadline) -> dict[str, Result]:
-        if not ids:
-            return {}
+    def _synced(self, mode: Mode, ids: Sequence[str], deadline: Deadline) -> dict[str, Result]:
         report = sync_projects(
             self._workspace,
             mode,
-            projects=self._workspace.select(ids),
+            projects=self._workspace.select(tuple(ids)),
             execute=True,
             deadline=deadline,
             lock_wait=LOCK_WAIT_SECONDS,
@@ -101,13 +90,6 @@ def _up_to(top: str, path: str) -> Iterator[str]:
     while len(path) > len(top):
         yield path
         path = os.path.dirname(path)  # noqa: PTH120  # text to text
-
-
-def _joined(rows: Result, points: Result) -> Result:
-    """Both in one; rows and points report the same lost ledger once."""
-    vectors = {"vectors": points.targets.get("vectors")}
-    problems = tuple(dict.fromkeys((*rows.problems, *points.problems)))
-    return Result({**rows.targets, **vectors}, problems, points.error)
 
 
 def _result_of(report: SyncReport, project: Project) -> Result:

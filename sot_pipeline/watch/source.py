@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,12 +31,19 @@ class Scope:
 class Result:
     """What applying one project came to: counts by target, problems in its files, what stopped it.
 
-    With an `error` the project is tried again; `targets` then hold what was done before.
+    With an `error` the project is tried again; `targets` then hold what was done before. What is
+    `unfinished` goes on with `Source.finish`.
     """
 
     targets: Mapping[str, Json]
     problems: tuple[Problem, ...] = ()
     error: SotError | None = None
+    unfinished: bool = False
+
+    def joined(self, rest: Result) -> Result:
+        """This and what finishing it came to; a problem that both found is there once."""
+        problems = tuple(dict.fromkeys((*self.problems, *rest.problems)))
+        return Result({**self.targets, **rest.targets}, problems, rest.error)
 
 
 class Source(Protocol):
@@ -60,11 +67,15 @@ class Source(Protocol):
         """The files as they are now: stat, and hash where that moved; those at the paths `hinted` are always hashed."""
         ...
 
-    def apply(self, wanted: Mapping[str, ProjectState], deadline: Deadline) -> Mapping[str, Result]:
-        """Bring what is derived from these projects (id → state that was looked at) up to date; a result for each.
+    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+        """Bring what is derived from the files of these projects up to date; a result for each id.
 
         Never raises SotError. What is in agreement already is not written.
         """
+        ...
+
+    def finish(self, project_id: str, deadline: Deadline) -> Result:
+        """What takes long and may wait until no file of any project does; never raises SotError."""
         ...
 
 

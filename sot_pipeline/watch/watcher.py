@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sot_pipeline.runtime.deadline import Deadline
@@ -51,13 +51,17 @@ class Settings:
 class _Known:
     """What the watcher knows of a unit: where its files are, the state that was applied last, the error that was told.
 
-    After a failure nobody knows what was written, so that any state differs (`unsure`).
+    After a failure nobody knows what was written, so that any state differs (`unsure`). A batch is
+    told of when it is finished; until then it is `unfinished`, and told of earlier (`is_told`) only
+    where that takes too long.
     """
 
     scope: Scope
     applied: ProjectState | None = None
     unsure: bool = True
     told: str | None = None
+    unfinished: Applied | None = None
+    is_told: bool = False
 
 
 class Watcher:
@@ -82,6 +86,8 @@ class Watcher:
         self._events = events or Events()
         self._schedule: Schedule[tuple[Unit, str]] = Schedule(settings.timing)
         self._retries: Retries[Unit] = Retries()
+        self._finish_retries: Retries[Unit] = Retries()
+        self._to_finish: dict[Unit, None] = {}  # in the order in which they came
         self._known: dict[Unit, _Known] = {}
         self._looked_at = 0.0
 
@@ -92,6 +98,7 @@ class Watcher:
                 self._reconcile(renew=True)
                 while not self._stop.asked:
                     self._round()
+                self._tell_unfinished(self._known)
             finally:
                 self._events.close()
 
@@ -110,12 +117,21 @@ class Watcher:
             self._reconcile(hinted, renew=True)
         elif units:
             self._apply_changes(units, hinted)
+        elif self._may_finish(now):
+            self._finish(next(iter(self._to_finish)))
 
     def _pause(self) -> float:
         """How long to wait for hints, in seconds."""
         now = time.monotonic()
-        due = (self._schedule.due_in(now), self._retries.due_in(now), self._heart.pulse.due_in(now))
-        return max(0.0, min(LONGEST_WAIT, *due))
+        if self._may_finish(now):
+            return 0.0
+        timers = (self._schedule, self._retries, self._finish_retries, self._heart.pulse)
+        return min(LONGEST_WAIT, *(timer.due_in(now) for timer in timers))
+
+    def _may_finish(self, now: float) -> bool:
+        """True where something is to be finished, and nothing waits that should not wait for it."""
+        self._to_finish |= dict.fromkeys(self._finish_retries.take(now))
+        return bool(self._to_finish) and not self._schedule.waiting
 
     def _next_look(self) -> float:
         """When everything is looked at again: soon where no events can be relied on."""
@@ -153,6 +169,7 @@ class Watcher:
             folders = {folder for known in self._known.values() for folder in known.scope.folders}
             self._events.watch(folders | {str(self._heart.folder)})
             self._heart.pulse.renewed()
+        self._to_finish |= dict.fromkeys(unit for unit in units if self._is_left(unit))
         timed = {unit for unit, _ in self._schedule.waiting} | self._retries.waiting
         self._apply_changes([unit for unit in units if unit not in timed], hinted)
         if self._heart.pulse.is_polling:
@@ -189,28 +206,76 @@ class Watcher:
 
     def _apply(self, source: Source, changed: Mapping[Unit, ProjectState]) -> None:
         started = time.perf_counter()
-        deadline = Deadline(APPLY_SECONDS, clock=self._stop.clock)
         with self._heart.at_work():
-            results = source.apply({unit.project_id: state for unit, state in changed.items()}, deadline)
-        milliseconds = round((time.perf_counter() - started) * 1000)
+            results = source.apply([unit.project_id for unit in changed], self._deadline())
+        milliseconds = _since(started)
         for unit, state in changed.items():
             self._settle(unit, state, results[unit.project_id], milliseconds)
-        troubles = [known.told for known in self._known.values() if known.told]
-        self._heart.trouble(troubles[0] if troubles else None)
+        self._note_trouble()
 
     def _settle(self, unit: Unit, state: ProjectState, result: Result, milliseconds: int) -> None:
-        """Remember what was applied; tell of it, and of an error once its tries are used up, the same one once."""
+        """Remember what was applied, and tell of it once it is finished; of an error once its tries are used up."""
         known = self._known[unit]
         paths = changed_paths(known.applied, state)
         applied = Applied(unit.source, unit.project_id, paths, state.hash, milliseconds, result)
         known.unsure = result.error is not None
-        if result.error is None:
-            known.applied, known.told = state, None
-            self._retries.succeeded(unit)
+        if result.error:
+            if self._retries.failed(unit, time.monotonic()) and known.told != result.error.message:
+                known.told = result.error.message
+                self._tell(applied)
+            return
+        known.applied = state
+        self._retries.succeeded(unit)
+        self._tell_unfinished((unit,))
+        if result.unfinished:
+            known.unfinished, known.is_told = applied, False
+            self._to_finish[unit] = None
+        else:
+            known.told = None
             self._tell(applied)
-        elif self._retries.failed(unit, time.monotonic()) and known.told != result.error.message:
-            known.told = result.error.message
-            self._tell(applied)
+
+    def _finish(self, unit: Unit) -> None:
+        """Do what could wait of a batch. Where all tries fail it is told of as it is, and stays unfinished."""
+        del self._to_finish[unit]
+        known = self._known[unit]
+        if known.unfinished is None:
+            return
+        started = time.perf_counter()
+        with self._heart.at_work():
+            rest = self._sources[unit.source].finish(unit.project_id, self._deadline())
+        begun = known.unfinished
+        milliseconds = begun.milliseconds + _since(started)
+        done = replace(begun, milliseconds=milliseconds, result=begun.result.joined(rest))
+        if rest.error is None:
+            known.unfinished, known.told = None, None
+            self._finish_retries.succeeded(unit)
+            self._tell(done)
+        elif self._finish_retries.failed(unit, time.monotonic()) and not known.is_told:
+            self._tell(begun if known.told == rest.error.message else done)
+            known.is_told, known.told = True, rest.error.message
+        self._note_trouble()
+
+    def _is_left(self, unit: Unit) -> bool:
+        """True where a batch is unfinished and all tries to finish it were in vain."""
+        return self._known[unit].unfinished is not None and unit not in self._finish_retries.waiting
+
+    def _tell_unfinished(self, units: Iterable[Unit]) -> None:
+        """Tell of batches as far as they got: what was left of them is part of the next."""
+        for known in (self._known[unit] for unit in units):
+            if known.unfinished and not known.is_told:
+                self._tell(known.unfinished)
+            known.unfinished = None
+
+    def _note_trouble(self) -> None:
+        self._heart.trouble(next((known.told for known in self._known.values() if known.told), None))
+
+    def _deadline(self) -> Deadline:
+        return Deadline(APPLY_SECONDS, clock=self._stop.clock)
+
+
+def _since(started: float) -> int:
+    """Milliseconds since `started` (`time.perf_counter`)."""
+    return round((time.perf_counter() - started) * 1000)
 
 
 def _age(key: tuple[Unit, str]) -> float:

@@ -115,9 +115,13 @@ def test_edits_while_qdrant_is_away_reach_rows_and_the_error_is_told(tmp_path: P
         wait_until(lambda: len(kiln.rows()) == 4)
         line = watcher.next()
         assert line["exit_code"] == 4
+        assert line["targets"]["database"]["inserted"] == 4
         assert watcher_status(kiln)["trouble"] == line["error"]
         edit(kiln, "without points")
         require_fresh_rows(kiln)
+        line = watcher.next()
+        assert (line["targets"]["database"]["updated"], line["targets"]["vectors"]) == (1, None)
+        assert "error" not in line, "the same one is told once"
         assert watcher.end()[0] == 0
 
 
@@ -129,6 +133,21 @@ def test_points_and_readme_follow_with_the_rows(tmp_path: Path, sqlite_url: str)
 
     assert line["targets"]["vectors"]["updated"] == 1
     assert kiln.verify().agree
+
+
+def test_points_agree_after_edits_in_quick_succession(tmp_path: Path, sqlite_url: str) -> None:
+    kiln = make_kiln(tmp_path / "kiln", sqlite_url)
+    with watching(kiln) as watcher:
+        for mark in range(5):
+            edit(kiln, f"edit {mark}")
+            wait_until(lambda mark=mark: f"edit {mark}" in contents(kiln))  # type: ignore[misc]  # bound now
+        watcher.next_where(lambda line: line["targets"]["vectors"] and not watcher.lines.qsize())
+        wait_until(lambda: kiln.verify().agree)
+
+
+def contents(kiln: Kiln) -> str:
+    with kiln.database() as database:
+        return " ".join(entry.content for entry in database.entries(database.fingerprints("kiln").keys()).values())
 
 
 def test_a_database_that_is_away_for_a_while_loses_nothing(tmp_path: Path, mortal_server: MortalServer) -> None:
