@@ -7,6 +7,7 @@ in `runtime` (schedule, retry, pulse), what a source is in `source.py`.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -30,6 +31,8 @@ LONGEST_WAIT = 0.5
 LARGE_BATCH = 1_000
 POLL_SECONDS = 1.0
 APPLY_SECONDS = 600.0
+# What may wait until no file does waits no longer than this, or somebody who always writes would keep it for ever.
+LONGEST_UNFINISHED = 5.0
 
 
 class Unit(NamedTuple):
@@ -87,7 +90,7 @@ class Watcher:
         self._schedule: Schedule[tuple[Unit, str]] = Schedule(settings.timing)
         self._retries: Retries[Unit] = Retries()
         self._finish_retries: Retries[Unit] = Retries()
-        self._to_finish: dict[Unit, None] = {}  # in the order in which they came
+        self._to_finish: dict[Unit, float] = {}  # since when, the oldest first
         self._known: dict[Unit, _Known] = {}
         self._looked_at = 0.0
 
@@ -129,9 +132,14 @@ class Watcher:
         return min(LONGEST_WAIT, *(timer.due_in(now) for timer in timers))
 
     def _may_finish(self, now: float) -> bool:
-        """True where something is to be finished, and nothing waits that should not wait for it."""
-        self._to_finish |= dict.fromkeys(self._finish_retries.take(now))
-        return bool(self._to_finish) and not self._schedule.waiting
+        """True where something is to be finished, and either no file waits or it has waited long enough."""
+        self._left_to_finish(self._finish_retries.take(now), now)
+        oldest = min(self._to_finish.values(), default=math.inf)
+        return oldest < now - LONGEST_UNFINISHED or (bool(self._to_finish) and not self._schedule.waiting)
+
+    def _left_to_finish(self, units: Iterable[Unit], now: float) -> None:
+        for unit in units:
+            self._to_finish.setdefault(unit, now)
 
     def _next_look(self) -> float:
         """When everything is looked at again: soon where no events can be relied on."""
@@ -169,7 +177,7 @@ class Watcher:
             folders = {folder for known in self._known.values() for folder in known.scope.folders}
             self._events.watch(folders | {str(self._heart.folder)})
             self._heart.pulse.renewed()
-        self._to_finish |= dict.fromkeys(unit for unit in units if self._is_left(unit))
+        self._left_to_finish(filter(self._is_left, units), self._looked_at)
         timed = {unit for unit, _ in self._schedule.waiting} | self._retries.waiting
         self._apply_changes([unit for unit in units if unit not in timed], hinted)
         if self._heart.pulse.is_polling:
@@ -229,7 +237,7 @@ class Watcher:
         self._tell_unfinished((unit,))
         if result.unfinished:
             known.unfinished, known.is_told = applied, False
-            self._to_finish[unit] = None
+            self._left_to_finish((unit,), time.monotonic())
         else:
             known.told = None
             self._tell(applied)

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,18 @@ def test_points_agree_after_edits_in_quick_succession(tmp_path: Path, sqlite_url
             wait_until(lambda mark=mark: f"edit {mark}" in contents(kiln))  # type: ignore[misc]  # bound now
         watcher.next_where(lambda line: line["targets"]["vectors"] and not watcher.lines.qsize())
         wait_until(lambda: kiln.verify().agree)
+
+
+def test_points_follow_though_somebody_always_writes(tmp_path: Path, sqlite_url: str) -> None:
+    kiln = make_kiln(tmp_path / "kiln", sqlite_url)
+    with watching(kiln) as watcher:
+        edit(kiln, "and then")
+        end = time.monotonic() + 20
+        while not (watcher.lines.qsize() and watcher.next()["targets"]["vectors"]):
+            assert time.monotonic() < end
+            with kiln.decisions.open("a") as ledger:
+                ledger.write("More.\n")
+            time.sleep(0.02)
 
 
 def contents(kiln: Kiln) -> str:
