@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sot_pipeline.errors import EXIT_DISAGREE, EXIT_OK, EXIT_PROBLEMS, SotError
-from sot_pipeline.plan import Counts, Problem, RecordKey, Severity
+from sot_pipeline.plan import Counts, Json, Problem, RecordKey, Severity
 
 
 class Mode(StrEnum):
@@ -17,6 +17,8 @@ class Mode(StrEnum):
     DB_ONLY = "db-only"
     QDRANT_ONLY = "qdrant-only"
     FULL = "full"
+    # What a watcher writes where Qdrant is not configured, or is away; no flag asks for it.
+    WITHOUT_VECTORS = "without-vectors"
 
     @property
     def database(self) -> bool:
@@ -26,7 +28,7 @@ class Mode(StrEnum):
     @property
     def rows(self) -> bool:
         """True where the mode covers the database."""
-        return self in {Mode.DB_ONLY, Mode.FULL}
+        return self in {Mode.DB_ONLY, Mode.FULL, Mode.WITHOUT_VECTORS}
 
     @property
     def vectors(self) -> bool:
@@ -36,7 +38,7 @@ class Mode(StrEnum):
     @property
     def readme(self) -> bool:
         """True where the mode covers the README."""
-        return self is Mode.FULL
+        return self in {Mode.FULL, Mode.WITHOUT_VECTORS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,22 @@ class ProjectOutcome:
     vectors: VectorsOutcome | None = None
     readme: ReadmeOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> dict[str, Json]:
+        """What was done to each target, in the words of the JSON documents; None outside the mode."""
+        vectors, readme = self.vectors, self.readme
+        texts = {"embedded": vectors.embedded, "cached": vectors.cached} if vectors else {}
+        return {
+            "database": self.database.counts._asdict() if self.database else None,
+            "vectors": vectors.counts._asdict() | texts if vectors else None,
+            "readme": {"changed": readme.changed} if readme else None,
+        }
+
+    def is_complete(self, mode: Mode, *, readme: bool) -> bool:
+        """True where every target of `mode` was written; `readme` says whether the project has one."""
+        done = {"database": mode.rows, "vectors": mode.vectors, "readme": mode.readme and readme}
+        return all(self.targets[name] is not None for name, wanted in done.items() if wanted)
 
 
 @dataclass(frozen=True, slots=True)

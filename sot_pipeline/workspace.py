@@ -166,9 +166,16 @@ def find_config(start: Path | None = None) -> Path:
 
 
 def load_workspace(
-    config: Path | None = None, *, env: Mapping[str, str] | None = None, overrides: Overrides | None = None
+    config: Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    overrides: Overrides | None = None,
+    require_roots: bool = True,
 ) -> Workspace:
-    """Read and resolve the workspace. Raises ConfigError; touches nothing but `sot.toml`."""
+    """Read and resolve the workspace. Raises ConfigError; touches nothing but `sot.toml`.
+
+    Without `require_roots` a project's folder may be missing, for whoever waits until it comes.
+    """
     env = os.environ if env is None else env
     flags = overrides or Overrides()
     named = config or (Path(env["SOT_CONFIG"]) if env.get("SOT_CONFIG") else find_config())
@@ -188,7 +195,7 @@ def load_workspace(
         embedding=replace(
             resolve_embedding(flags.embedding, env, section.embedding), dimension=section.embedding_dimension
         ),
-        projects=_projects(path, file.project, max_bytes),
+        projects=_projects(path, file.project, max_bytes, require_roots),
         schedules=file.schedules,
         semantic_weight=file.search.semantic_weight,
         webhook_url=SecretStr(file.notify.webhook_url) if file.notify.webhook_url else None,
@@ -299,18 +306,20 @@ def redact(url: str) -> str:
     return f"{url[: user.end()]}***{url[end:]}" if user else _TOKEN.sub(r"\1***@", url)
 
 
-def _projects(path: Path, sections: tuple[ProjectSection, ...], max_bytes: int) -> tuple[Project, ...]:
+def _projects(
+    path: Path, sections: tuple[ProjectSection, ...], max_bytes: int, require_roots: bool
+) -> tuple[Project, ...]:
     seen: set[str] = set()
     for section in sections:
         if section.id in seen:
             raise ConfigError(f"{path}: project '{section.id}' is defined twice.", remedy="Give each its own id.")
         seen.add(section.id)
-    return tuple(_project(path, section, max_bytes) for section in sections)
+    return tuple(_project(path, section, max_bytes, require_roots) for section in sections)
 
 
-def _project(path: Path, section: ProjectSection, max_bytes: int) -> Project:
+def _project(path: Path, section: ProjectSection, max_bytes: int, require_root: bool) -> Project:
     root = _resolved(path.parent / section.root, f"{path}: root of project '{section.id}'")
-    if not os.path.isdir(root):  # noqa: PTH112  # Path.is_dir raises where a name is too long
+    if require_root and not os.path.isdir(root):  # noqa: PTH112  # Path.is_dir raises where a name is too long
         raise ConfigError(
             f"{path}: root of project '{section.id}' is no folder: {root}.",
             remedy="Mend 'root'; it is relative to sot.toml.",

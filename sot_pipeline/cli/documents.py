@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sot_pipeline.cli.output import error_document
 from sot_pipeline.outcome import CodeAgreement, Disagreement, ProjectAgreement, ProjectOutcome, SyncReport
 from sot_pipeline.plan import Json, Problem
+
+if TYPE_CHECKING:
+    from sot_pipeline.watch.applied import Applied
 
 
 def sync_document(report: SyncReport) -> dict[str, Json]:
@@ -22,17 +27,28 @@ def sync_document(report: SyncReport) -> dict[str, Json]:
 
 
 def _project(project: ProjectOutcome) -> dict[str, Json]:
-    vectors, readme = project.vectors, project.readme
-    counts = {"embedded": vectors.embedded, "cached": vectors.cached} if vectors else {}
     return {
         "project_id": project.project_id,
         "parsed": dict(project.parsed),
         "problems": [problem_json(problem) for problem in project.problems],
-        "database": dict(project.database.counts._asdict()) if project.database else None,
-        "vectors": {**vectors.counts._asdict(), **counts} if vectors else None,
-        "readme": {"changed": readme.changed} if readme else None,
+        **project.targets,
         "seconds": dict(project.seconds),
     }
+
+
+def watch_document(applied: Applied) -> dict[str, Json]:
+    """One line of `sot watch`; `error` is there only where the batch could not be applied."""
+    result = applied.result
+    document: dict[str, Json] = {
+        "source": applied.source,
+        "project_id": applied.project_id,
+        "paths": list(applied.paths),
+        "targets": dict(result.targets),
+        "problems": [problem_json(problem) for problem in result.problems],
+        "files_hash": applied.files_hash,
+        "milliseconds": applied.milliseconds,
+    }
+    return document | (error_document(result.error) if result.error else {})
 
 
 def problem_json(problem: Problem) -> dict[str, Json]:

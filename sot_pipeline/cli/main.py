@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from sot_pipeline.cli import code, db, init, ledgers, locks, readme, search, show, status, sync, ui, verify
+from sot_pipeline.cli import code, db, init, ledgers, locks, readme, search, show, status, sync, ui, verify, watch
 from sot_pipeline.cli.output import error_document, explain, say_json
 from sot_pipeline.errors import SotError
 
@@ -25,6 +25,7 @@ app.command()(sync.sync)
 app.command()(sync.plan)
 app.command()(verify.verify)
 app.command()(status.status)
+app.command()(watch.watch)
 app.command()(search.search)
 app.command()(show.show)
 app.add_typer(ledgers.app, name="ledgers")

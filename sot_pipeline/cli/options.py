@@ -30,11 +30,14 @@ SecondsOption = Annotated[
 DEFAULT_MAX_SECONDS = 120.0
 
 
-def workspace_of(config: Path | None, *, database_url: str | None = None, qdrant_host: str | None = None) -> Workspace:
+def workspace_of(
+    config: Path | None, *, database_url: str | None = None, qdrant_host: str | None = None, require_roots: bool = True
+) -> Workspace:
     """The workspace as flags, environment and file say."""
     from sot_pipeline.workspace import Overrides, load_workspace  # pydantic: `sot --help` need not wait for it
 
-    return load_workspace(config, overrides=Overrides(database_url=database_url, qdrant=qdrant_host))
+    overrides = Overrides(database_url=database_url, qdrant=qdrant_host)
+    return load_workspace(config, overrides=overrides, require_roots=require_roots)
 
 
 def projects_of(workspace: Workspace, ids: list[str] | None) -> tuple[Project, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from time import time
 from typing import TYPE_CHECKING
 
 from sot_pipeline.cli.options import (
@@ -19,6 +21,7 @@ from sot_pipeline.plan import Json
 from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
+    from sot_pipeline.runtime.alive import WatcherState
     from sot_pipeline.status import CodeStatus, ProjectStatus, SourceStatus
     from sot_pipeline.targets.database import LoggedActivity
 
@@ -30,17 +33,22 @@ def status(
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show entries, last sync, its result and lag behind the files, by project and ledger."""
+    """Show entries, last sync, its result and lag behind the files, by project and ledger; is a watcher alive?"""
+    from sot_pipeline.runtime.alive import read_state, watch_folder
     from sot_pipeline.status import workspace_status
 
     workspace = workspace_of(config, database_url=database_url)
     say_targets(workspace.targets)
     found = workspace_status(workspace, projects_of(workspace, project), Deadline(max_seconds))
+    watcher, now = read_state(watch_folder(workspace.folder)), time()
     if json:
-        say_json({"projects": [_document(each) for each in found]})
+        watched = watcher.document(now) if watcher else None
+        say_json({"projects": [_document(each) for each in found], "watcher": watched})
         return
     for each in found:
         _say_project(each)
+    say()
+    say(f"watcher  {_watcher(watcher, now)}")
 
 
 def _document(found: ProjectStatus) -> dict[str, Json]:
@@ -112,6 +120,17 @@ def _lag_of(rows: int) -> str:
     if rows:
         return style(f"{plural(rows, 'row')} behind", fg="yellow")
     return style("up to date", fg="green")
+
+
+def _watcher(watcher: WatcherState | None, now: float) -> str:
+    if watcher is None:
+        return style("never started (sot watch)", dim=True)
+    since = datetime.fromtimestamp(watcher.since(now), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if not watcher.is_alive(now):
+        return style(f"dead since {since}", fg="yellow" if watcher.ended_at else "red") + f" ({watcher.process})"
+    polling = "; no events here, so it polls" if watcher.polling else ""
+    trouble = f"; {style(watcher.trouble, fg='red')}" if watcher.trouble else ""
+    return style(f"alive since {since}", fg="green") + f" ({watcher.process}{polling}){trouble}"
 
 
 def _when(logged: LoggedActivity | None) -> str:

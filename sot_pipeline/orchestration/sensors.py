@@ -1,6 +1,6 @@
 """The sensors that start a run when a project's ledgers or source files change.
 
-What counts as a change is decided in `cursor.py`; what happens after a failed run is `alerts.py`.
+What counts as a change is decided in `runtime.tree`; what happens after a failed run is `alerts.py`.
 """
 
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
@@ -12,11 +12,13 @@ from functools import partial
 
 import dagster as dg
 
+from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.orchestration.assets import LEDGER_FILES
 from sot_pipeline.orchestration.code_assets import SOURCE_FILES, coded_projects
-from sot_pipeline.orchestration.cursor import ProjectState, Stat, changed_paths, decode, encode, look
-from sot_pipeline.orchestration.files import digest_ledger, digest_source, stat_ledgers, stat_sources
+from sot_pipeline.orchestration.cursor import decode, encode
 from sot_pipeline.orchestration.jobs import REFRESH_CODE_JOB, REFRESH_JOB
+from sot_pipeline.runtime.tree import ProjectState, Stat, changed_paths, look
+from sot_pipeline.steps.code_stats import digest_source, stat_sources
 from sot_pipeline.workspace import Project, Workspace
 
 # The daemon looks at sensors every 5 s. An interval of 5 would let it pass every other time, because

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from sot_pipeline.errors import ConfigError, UsageError
+from sot_pipeline.runtime.stop import Stop
 from sot_pipeline.workspace import Workspace
 
 POLL_SECONDS = 0.2
@@ -54,6 +54,17 @@ def dagster_services(workspace: Workspace, *, port: int) -> tuple[Service, ...]:
         service("dagster-webserver", "--host", "127.0.0.1", "--port", str(port)),
         service("dagster-daemon", "run"),
     )
+
+
+def watch_service(workspace: Workspace) -> Service:
+    """`sot watch` for all of `workspace`."""
+    program = str(Path(sys.executable).with_name("sot"))
+    return Service("sot-watch", (program, "watch", "--config", str(workspace.config_path)), workspace.folder, {})
+
+
+def has_dagster(workspace: Workspace) -> bool:
+    """True where Dagster is set up for this workspace: it has a `dagster.yaml`, or `sot ui` was here."""
+    return (workspace.folder / "dagster.yaml").is_file() or (workspace.folder / ".sot" / "dagster").is_dir()
 
 
 def dagster_home(workspace: Workspace) -> Path:
@@ -103,33 +114,30 @@ def run_services(services: Sequence[Service]) -> int:
 
     Returns 0 where it was told to stop, else the exit code of the service that ended first.
     """
-    stop = False
+    stop = Stop()
+    with stop.on_signals():
+        running = [
+            subprocess.Popen(  # noqa: S603  # our own commands, no shell
+                service.command,
+                cwd=service.folder,
+                env={**os.environ, **service.environment},
+                start_new_session=True,  # Ctrl-C reaches us alone, and we end them in order
+            )
+            for service in services
+        ]
+        try:
+            return _run_until(stop, running)
+        finally:
+            _end(running)
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the shape of a handler
-        nonlocal stop
-        stop = True
 
-    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    running = [
-        subprocess.Popen(  # noqa: S603  # our own commands, no shell
-            service.command,
-            cwd=service.folder,
-            env={**os.environ, **service.environment},
-            start_new_session=True,  # Ctrl-C reaches us alone, and we end them in order
-        )
-        for service in services
-    ]
-    try:
-        while not stop:
-            ended = [process.returncode for process in running if process.poll() is not None]
-            if ended:
-                return ended[0] or 1
-            time.sleep(POLL_SECONDS)
-        return 0
-    finally:
-        _end(running)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+def _run_until(stop: Stop, running: Sequence[subprocess.Popen[bytes]]) -> int:
+    while not stop.asked:
+        ended = [process.returncode for process in running if process.poll() is not None]
+        if ended:
+            return ended[0] or 1
+        time.sleep(POLL_SECONDS)
+    return 0
 
 
 def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:

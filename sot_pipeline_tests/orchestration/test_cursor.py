@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sot_pipeline.orchestration.cursor import (
-    SETTLED_AFTER_NS,
-    FileState,
-    ProjectState,
-    Stat,
-    changed_paths,
-    decode,
-    encode,
-    look,
-)
+from sot_pipeline.orchestration.cursor import decode, encode
+from sot_pipeline.runtime.tree import SETTLED_AFTER_NS, FileState, ProjectState, Stat, changed_paths, look
 
 NOW = 1_800_000_000_000_000_000
 OLD = NOW - 10 * SETTLED_AFTER_NS
@@ -147,3 +139,26 @@ def test_file_state_keeps_numbers_through_the_cursor() -> None:
     state = ProjectState(3, {"a.md": FileState(1, OLD, "d")})
 
     assert decode(encode({"p": state}))["p"].files["a.md"] == FileState(1, OLD, "d")
+
+
+def test_a_hinted_file_is_read_even_if_size_and_mtime_stayed() -> None:
+    before = look(None, Disk({"a": "1", "b": "2"}).stats, Disk({"a": "1", "b": "2"}).digest, now_ns=NOW)
+    disk = Disk({"a": "9", "b": "2"})
+
+    after = look(before, disk.stats, disk.digest, now_ns=NOW, distrust={"a"})
+
+    assert disk.read == ["a"]
+    assert changed_paths(before, after) == ("a",)
+
+
+def test_a_file_that_cannot_be_read_is_tried_again_without_a_new_mtime() -> None:
+    def refused(path: str) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    disk = Disk({"a": "1"})
+    before = look(None, disk.stats, refused, now_ns=NOW)
+
+    after = look(before, disk.stats, disk.digest, now_ns=NOW)
+
+    assert before.files["a"].digest == "unreadable (Permission denied)"
+    assert changed_paths(before, after) == ("a",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.errors import UsageError
-from sot_pipeline.runtime.services import Service, dagster_services, run_services
+from sot_pipeline.runtime.services import Service, dagster_services, run_services, watch_service
 from sot_pipeline.workspace import load_workspace
 
 SLEEP = "import time; time.sleep(60)"
@@ -79,6 +80,18 @@ def test_own_workspace_yaml_is_honoured(tmp_path: Path) -> None:
     webserver, _ = dagster_services(workspace, port=_free_port())
 
     assert webserver.command[-2:] == ("-w", str(tmp_path / "workspace.yaml"))
+
+
+def test_the_watcher_runs_beside_dagster_and_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "sot.toml").write_text('[[project]]\nid = "kiln"\n')
+    state = tmp_path / ".sot" / "watch" / "state.json"
+    wait = "import os, pathlib, time\nwhile not pathlib.Path('.sot/watch/state.json').exists(): time.sleep(0.02)"
+    watcher = watch_service(load_workspace(tmp_path / "sot.toml", env={}))
+
+    code = run_services([service(tmp_path, f"{wait}\nraise SystemExit(7)"), watcher])
+
+    assert code == 7
+    assert json.loads(state.read_text())["ended_at"], "told to end, and ended well"
 
 
 def test_port_in_use_is_a_usage_error(tmp_path: Path) -> None:

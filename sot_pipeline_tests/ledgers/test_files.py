@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from sot_pipeline.orchestration.files import digest_ledger, stat_ledgers
+import pytest
+
+from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.workspace import LedgerSpec, Project
 
 
@@ -39,5 +41,6 @@ def test_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     assert digest_ledger(replace(project(tmp_path), max_ledger_bytes=3), "log.md") == "too large"
 
 
-def test_file_that_vanished_after_it_was_listed_has_a_digest_that_says_so(tmp_path: Path) -> None:
-    assert digest_ledger(project(tmp_path), "log.md") == "unreadable (No such file or directory)"
+def test_file_that_vanished_after_it_was_listed_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        digest_ledger(project(tmp_path), "log.md")

@@ -1,0 +1,83 @@
+"""Another kind of file joins by the interface alone, and what may wait does wait."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.pulse import Pulse
+from sot_pipeline.runtime.stop import Stop
+from sot_pipeline.runtime.tree import ProjectState, Stat, look
+from sot_pipeline.watch.applied import Applied
+from sot_pipeline.watch.heart import Heart
+from sot_pipeline.watch.source import Result, Scope, Source, folder_identity, nearest_folder
+from sot_pipeline.watch.watcher import Settings, Watcher
+from sot_pipeline.workspace import Project
+from sot_pipeline_tests.watch.watching import wait_until
+
+
+class Notes:
+    """One file a project, `note.txt`; notes what is asked of it, and finishes when it may."""
+
+    name = "notes"
+    tables = ("notes",)
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.may_finish = threading.Event()
+
+    def scope(self, project: Project) -> Scope:
+        identity = folder_identity(str(project.root))
+        assert identity
+        return Scope({str(project.root): identity}, {str(project.root / "note.txt")})
+
+    def look(self, project: Project, before: ProjectState | None, hinted: Collection[str]) -> ProjectState:
+        def digest(name: str) -> str:
+            return hashlib.sha256((project.root / name).read_bytes()).hexdigest()
+
+        status = (project.root / "note.txt").stat()
+        return look(before, {"note.txt": Stat(status.st_size, status.st_mtime_ns)}, digest, now_ns=0, distrust=hinted)
+
+    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+        deadline.check("before notes")
+        self.calls.append(f"apply {' '.join(project_ids)}")
+        return {project_id: Result({"rows": 1, "points": None}, unfinished=True) for project_id in project_ids}
+
+    def finish(self, project_id: str, deadline: Deadline) -> Result:
+        self.calls.append(f"finish {project_id}")
+        self.may_finish.wait(deadline.timeout(10))
+        return Result({"points": 1})
+
+
+def test_a_change_does_not_wait_for_what_may_wait(tmp_path: Path) -> None:
+    projects = tuple(Project(name, tmp_path / name, ()) for name in ("a", "b"))
+    for project in projects:
+        project.root.mkdir()
+        (project.root / "note.txt").write_text("first")
+    notes, told, stop = Notes(), list[Applied](), Stop()
+    source: Source = notes
+    heart = Heart(tmp_path / ".sot" / "watch", sources=("notes",), projects=("a", "b"), pulse=Pulse())
+    thread = threading.Thread(target=Watcher(projects, (source,), heart, told.append, stop, Settings()).run)
+    thread.start()
+    try:
+        wait_until(lambda: notes.calls[-1:] == ["finish a"])
+        assert told == [], "told when it is finished"
+        (tmp_path / "b" / "note.txt").write_text("second")
+        threading.Event().wait(0.2)
+        notes.may_finish.set()
+        wait_until(lambda: len(told) == 3)
+    finally:
+        notes.may_finish.set()
+        stop.ask()
+        thread.join(10)
+
+    assert notes.calls == ["apply a b", "finish a", "apply b", "finish b"]
+    assert [(batch.project_id, batch.result.targets["points"]) for batch in told] == [("a", 1), ("b", None), ("b", 1)]
+
+
+def test_the_nearest_folder_is_one_that_exists(tmp_path: Path) -> None:
+    assert nearest_folder(str(tmp_path / "a" / "b" / "c.md")) == str(tmp_path)
+    assert folder_identity(str(tmp_path / "a")) is None
