@@ -1,11 +1,11 @@
-"""From the last write of a ledger to its row, as another connection sees it, with `sot watch` between.
+"""From the last write of a file to its row, as another connection sees it, with `sot watch` between.
 
     python benchmarks/watch.py --output watch.json
     python benchmarks/watch.py --churn 600           # memory of the watcher while it works
 
 Real processes: the watcher is `sot watch`, and a thread of ours asks the database until the last row
 of an edit is there. One edit changes one entry of one ledger, or one entry in each of ten ledgers of
-four projects. Seconds include the debounce (50 ms). Idle is the processor time of a watcher to which
+four projects; or a line of 1, 10 or 1,000 Python files among 1,200. Seconds include the debounce (50 ms). Idle is the processor time of a watcher to which
 nothing happens.
 """
 
@@ -36,10 +36,23 @@ from servers import KINDS, databases
 LEDGERS = ("docs/BUILD_HISTORY.md", "docs/ARCHITECTURE_DECISIONS.md", "docs/DEBUG_LOG.md")
 PLACES = [(f"p{number // 3}", LEDGERS[number % 3]) for number in range(10)]
 ENTRIES = 30
-GOAL = {"p50": 0.150, "p95": 0.300}
-LONGEST = 30.0
+# Python files of about 2 kB, and how many of them one edit changes.
+SOURCES = 1_200
+SOURCES_AN_EDIT = (1, 10, 1_000)
+SOURCE = """\
+def fire_{number}(cone: int, soak: int = 0) -> int:
+    if cone > 6 and soak:
+        return cone * soak
+    return max(cone, soak)
+
+
+"""
+GOAL = {"p50": 0.150, "p95": 0.300, "1000 files": 3.0}
+LONGEST = 60.0
 
 Ask = Callable[[Sequence[str]], int]
+# Makes an edit that leaves this mark, and tells in how many rows it will be.
+Edit = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Figure:
 
     database: str
     targets: str
-    ledgers: int
+    files: int
     p50: float
     p95: float
     longest: float
@@ -75,10 +88,41 @@ def write(folder: Path, place: tuple[str, str], mark: str) -> None:
     (folder / place[0] / place[1]).write_text(text, encoding="utf-8")
 
 
+def edit_ledgers(folder: Path, places: Sequence[tuple[str, str]]) -> Edit:
+    """Marks one entry in each of these ledgers."""
+
+    def edit(mark: str) -> int:
+        for place in places:
+            write(folder, place, mark)
+        return len(places)
+
+    return edit
+
+
+def make_sources(folder: Path, url: str) -> None:
+    """A project of Python files in `folder`, and a sot.toml."""
+    text = f'[workspace]\ndatabase_url = {json.dumps(url)}\n\n[[project]]\nid = "code"\n[project.code]\n'
+    (folder / "src").mkdir(parents=True)
+    (folder / "sot.toml").write_text(text, encoding="utf-8")
+    edit_sources(folder, SOURCES)("first")
+
+
+def edit_sources(folder: Path, count: int) -> Edit:
+    """Marks the first line of so many files."""
+
+    def edit(mark: str) -> int:
+        for number in range(count):
+            body = SOURCE.format(number=number) * 12
+            (folder / "src" / f"kiln_{number}.py").write_text(f'"""Kiln, {mark}.."""\n\n{body}', encoding="utf-8")
+        return count
+
+    return edit
+
+
 @contextmanager
-def rows(url: str) -> Iterator[Ask]:
+def rows(url: str, table: str) -> Iterator[Ask]:
     """Asks, on a connection of its own, how many rows hold a mark."""
-    sql = "SELECT count(*) FROM sot_entries WHERE content LIKE {0}"
+    sql = f"SELECT count(*) FROM {table} WHERE content LIKE {{0}}"  # noqa: S608  # a table of ours
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as file:
             yield lambda mark: int(file.execute(sql.format("?"), mark).fetchone()[0])
@@ -89,7 +133,7 @@ def rows(url: str) -> Iterator[Ask]:
 
 
 @contextmanager
-def watcher(folder: Path) -> Iterator[psutil.Process]:
+def watcher(folder: Path, batches: int = 4) -> Iterator[psutil.Process]:
     """`sot watch`, once it has caught up."""
     with (folder / "watch.log").open("w+") as log:
         process = subprocess.Popen(
@@ -97,7 +141,8 @@ def watcher(folder: Path) -> Iterator[psutil.Process]:
         )
         try:
             wait_for(
-                lambda: (folder / "watch.log").read_text().count('"milliseconds"') >= 4, "the watcher's first look"
+                lambda: (folder / "watch.log").read_text().count('"milliseconds"') >= batches,
+                "the watcher's first look",
             )
             yield psutil.Process(process.pid)
         finally:
@@ -119,16 +164,15 @@ def cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def measure(folder: Path, url: str, places: Sequence[tuple[str, str]], edits: int) -> list[float]:
+def measure(folder: Path, url: str, table: str, edit: Edit, edits: int) -> list[float]:
     """Seconds of each edit; a pause between two lets the watcher finish what comes after the rows."""
     seconds: list[float] = []
-    with rows(url) as ask:
+    with rows(url, table) as ask:
         for number in range(edits):
-            mark = f"mark-{len(places)}-{number}-{time.time_ns()}"
-            for place in places:
-                write(folder, place, mark)
+            mark = f"mark-{number}-{time.time_ns()}"
+            count = edit(mark)
             written = time.perf_counter()
-            wait_for(lambda mark=mark: ask((f"%{mark}.%",)) == len(places), "rows")  # type: ignore[misc]  # bound now
+            wait_for(lambda mark=mark, count=count: ask((f"%{mark}.%",)) == count, "rows")  # type: ignore[misc]  # bound now
             seconds.append(time.perf_counter() - written)
             settle(folder)
     return seconds
@@ -141,12 +185,12 @@ def settle(folder: Path) -> None:
     wait_for(lambda: json.loads(state.read_bytes())["busy_since"] is None, "the watcher's rest")
 
 
-def figure(kind: str, targets: str, ledgers: int, seconds: Sequence[float], cpu_seconds: float) -> Figure:
+def figure(kind: str, targets: str, files: int, seconds: Sequence[float], cpu_seconds: float) -> Figure:
     p95 = statistics.quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
     found = Figure(
         kind,
         targets,
-        ledgers,
+        files,
         statistics.median(seconds),
         p95,
         max(seconds),
@@ -154,7 +198,7 @@ def figure(kind: str, targets: str, ledgers: int, seconds: Sequence[float], cpu_
         seconds,
     )
     print(
-        f"{kind:10} {targets:15} {ledgers:2} ledgers  p50 {found.p50:.3f} s  p95 {found.p95:.3f} s  "
+        f"{kind:10} {targets:15} {files:4} files  p50 {found.p50:.3f} s  p95 {found.p95:.3f} s  "
         f"longest {found.longest:.3f} s  cpu {found.cpu_ms:.0f} ms",
         file=sys.stderr,
     )
@@ -166,10 +210,23 @@ def latencies(kind: str, url: str, folder: Path, edits: int, qdrant: bool) -> It
     make_workspace(folder, url, qdrant)
     with watcher(folder) as process:
         for places in (PLACES[:1], PLACES):
-            measure(folder, url, places, 2)
+            edit = edit_ledgers(folder, places)
+            measure(folder, url, "sot_entries", edit, 2)
             before = cpu(process)
-            seconds = measure(folder, url, places, edits)
+            seconds = measure(folder, url, "sot_entries", edit, edits)
             yield figure(kind, "rows + vectors" if qdrant else "rows", len(places), seconds, cpu(process) - before)
+
+
+def code_latencies(kind: str, url: str, folder: Path, edits: int) -> Iterator[Figure]:
+    """Figures for one source file and for more; of the largest edit there are fewer."""
+    make_sources(folder, url)
+    with watcher(folder, batches=1) as process:
+        for files in SOURCES_AN_EDIT:
+            edit = edit_sources(folder, files)
+            measure(folder, url, "code_files", edit, 1)
+            before = cpu(process)
+            seconds = measure(folder, url, "code_files", edit, edits if files < 100 else max(3, edits // 8))
+            yield figure(kind, "code", files, seconds, cpu(process) - before)
 
 
 def idle(folder: Path, url: str, seconds: float) -> Mapping[str, float]:
@@ -225,6 +282,8 @@ def main() -> None:
                         place = folder / f"{kind}-{qdrant}"
                         place.mkdir()
                         figures += latencies(kind, fresh(place), place, options.edits, qdrant)
+                    place = folder / f"{kind}-code"
+                    figures += code_latencies(kind, fresh(folder), place, options.edits)
             report["latency"] = [asdict(one) for one in figures]
             report["idle"] = idle(folder / "idle", f"sqlite:///{folder / 'idle.db'}", options.idle)
     report["load_at_the_end"] = round(os.getloadavg()[0], 2)

@@ -17,10 +17,22 @@ from sot_pipeline.cli.output import explain, note, plural, say, say_problems, sa
 if TYPE_CHECKING:
     from sot_pipeline.watch.applied import Applied
 
-Sources = Annotated[str, typer.Option("--sources", metavar="NAMES", help="What to watch, commas between: ledgers.")]
+Sources = Annotated[
+    str | None,
+    typer.Option(
+        "--sources",
+        metavar="NAMES",
+        help="What to watch, commas between: ledgers, code.",
+        show_default="all that a project has",
+    ),
+]
 Tables = Annotated[
     str | None,
-    typer.Option("--tables", metavar="NAMES", help="Only these tables, no points and no README: sot_entries."),
+    typer.Option(
+        "--tables",
+        metavar="NAMES",
+        help="Only these tables, no points and no README: sot_entries, code_files, codebase_metadata.",
+    ),
 ]
 Debounce = Annotated[
     int, typer.Option("--debounce-ms", min=1, max=60_000, help="How long a file must be quiet before it is read.")
@@ -32,7 +44,7 @@ Lines = Annotated[bool, typer.Option("--json", help="One JSON line for each appl
 
 
 def watch(
-    sources: Sources = "ledgers",
+    sources: Sources = None,
     project: ProjectsOption = None,
     tables: Tables = None,
     debounce_ms: Debounce = 50,
@@ -54,7 +66,7 @@ def watch(
 
         workspace = workspace_of(config, require_roots=False)
         projects = projects_of(workspace, project)
-        watched = open_sources(workspace, sources, tables)
+        watched = open_sources(workspace, projects, sources, tables)
         settings = Settings(Timing.of_debounce(debounce_ms / 1000), reconcile_seconds)
         say_targets(workspace.targets)
         with reporting(workspace, note) as report:

@@ -23,12 +23,14 @@ class FoundFiles:
     `files` leads from the path of a row (relative, forward slashes, each byte that is not UTF-8
     written as `\xNN`) to the path that opens the file. `skipped` names what was left out and why:
     files of a known language, and folders (with a slash at the end). `unreadable` names folders that
-    could not be listed: what is inside is unknown, not gone.
+    could not be listed: what is inside is unknown, not gone. `folders` are those that were looked
+    into, the root among them.
     """
 
     files: Mapping[str, Path]
     skipped: Mapping[str, str]
     unreadable: Mapping[str, str]
+    folders: tuple[Path, ...]
 
 
 @dataclass(slots=True)
@@ -74,17 +76,19 @@ class _Search:
         self._skipped: dict[str, str] = {}
         self._unreadable: dict[str, str] = {}
         self._folders = [""]
+        self._seen: list[Path] = []
 
     def found(self) -> FoundFiles:
         while self._folders:
             folder = self._folders.pop()
+            self._seen.append(self._state.root / folder)
             try:
                 self._list(folder)
             except OSError as error:
                 if not folder:
                     raise
                 self._unreadable[visible(folder[:-1])] = error.strerror or str(error)
-        return FoundFiles(dict(sorted(self._files.items())), self._skipped, self._unreadable)
+        return FoundFiles(dict(sorted(self._files.items())), self._skipped, self._unreadable, tuple(self._seen))
 
     def _list(self, folder: str) -> None:
         with os.scandir(self._state.root / folder) as entries:

@@ -12,7 +12,7 @@ from sot_pipeline.workspace import Project
 
 def stat_ledgers(project: Project) -> dict[str, Stat]:
     """Path → size and mtime of each ledger of `project` that is there now."""
-    return stats_of(project.root, (spec.path for spec in project.ledgers))
+    return stats_of({spec.path: project.root / spec.path for spec in project.ledgers})
 
 
 def digest_ledger(project: Project, path: str) -> str:

@@ -17,6 +17,7 @@ from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.orchestration.assets import LEDGER_FILES, has_readme, has_vectors
+from sot_pipeline.orchestration.code_assets import SOURCE_FILES
 from sot_pipeline.orchestration.escape import escape_markdown
 from sot_pipeline.orchestration.metadata import Metadata, problem_table
 from sot_pipeline.orchestration.sensors import DATA_VERSION_TAG
@@ -25,8 +26,16 @@ from sot_pipeline.plan import Problem, Severity, hash_text
 from sot_pipeline.runtime.tree import tree_hash
 from sot_pipeline.workspace import Project, Workspace, load_workspace
 
+# The source of a batch → the asset of its files.
+FILES = {"ledgers": LEDGER_FILES, "code": SOURCE_FILES}
 # The target in a batch's document → the asset that stands for it.
-ASSETS = {"database": "db_rows", "vectors": "vector_points", "readme": "readme_summary"}
+ASSETS = {
+    "database": "db_rows",
+    "vectors": "vector_points",
+    "readme": "readme_summary",
+    "code_files": "code_files",
+    "codebase_metadata": "codebase_metadata",
+}
 PATHS_SHOWN = 50
 
 
@@ -44,19 +53,19 @@ def main() -> None:
 def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[dg.AssetMaterialization]:
     """The events of one batch; none where nothing was written.
 
-    Data versions are of the files that were applied: where they moved on meanwhile, they are left to
-    the batch that follows.
+    Data versions are of the ledgers that were applied: where they moved on meanwhile, they are left
+    to the batch that follows. Tables of code get theirs from the next run, which reads them.
     """
     written = list(_targets_of(workspace, batch))
-    if not written or batch.get("source") != "ledgers":
+    if not written:
         return
+    source, files_hash = str(batch["source"]), str(batch["files_hash"])
     project = workspace.project(str(batch["project_id"]))
-    files_hash = str(batch["files_hash"])
     metadata = _metadata_of(batch)
     yield dg.AssetMaterialization(
-        LEDGER_FILES, partition=project.id, tags={DATA_VERSION_TAG: files_hash}, metadata=metadata
+        FILES[source], partition=project.id, tags={DATA_VERSION_TAG: files_hash}, metadata=metadata
     )
-    parsed = _read_if_still(project, files_hash)
+    parsed = _read_if_still(project, files_hash) if source == "ledgers" else None
     versions = versions_of(workspace, parsed) if parsed else {}
     for target, counts in written:
         tags = {DATA_VERSION_TAG: versions[target]} if target in versions else None
@@ -83,7 +92,7 @@ def versions_of(workspace: Workspace, parsed: ParsedProject) -> dict[str, str]:
 
 def _targets_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[tuple[str, dict[str, int]]]:
     """The targets that were written and have an asset, with their counts."""
-    present = {"database": True, "vectors": has_vectors(workspace), "readme": has_readme(workspace)}
+    present = dict.fromkeys(ASSETS, True) | {"vectors": has_vectors(workspace), "readme": has_readme(workspace)}
     targets = batch["targets"]
     if isinstance(targets, dict):
         yield from ((name, counts) for name, counts in targets.items() if counts is not None and present.get(name))

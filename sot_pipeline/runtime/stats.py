@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from sot_pipeline.runtime.tree import Stat
@@ -15,12 +15,12 @@ from sot_pipeline.runtime.tree import Stat
 DIGEST_LENGTH = 16
 
 
-def stats_of(root: Path, paths: Iterable[str]) -> dict[str, Stat]:
-    """Path → size and mtime of each of `paths` (relative to `root`) that is a regular file now."""
+def stats_of(files: Mapping[str, Path]) -> dict[str, Stat]:
+    """Size and mtime of each of `files` that is a regular file now, by the name it has in `files`."""
     found: dict[str, Stat] = {}
-    for path in paths:
+    for path, file in files.items():
         try:
-            status = (root / path).stat()
+            status = file.stat()
         except OSError:
             continue  # a file that is gone is a path less: that is a change of its own
         if stat.S_ISREG(status.st_mode):

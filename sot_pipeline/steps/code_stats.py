@@ -15,7 +15,7 @@ from sot_pipeline.workspace import Project
 def stat_sources(project: Project) -> dict[str, Stat]:
     """Path → size and mtime of each source file of `project`; of none where its root cannot be read."""
     try:
-        return stats_of(project.root, found_files(project).files)
+        return stats_of(found_files(project).files)
     except FileUnusable:
         return {}  # the run that follows says why
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,14 @@ from sot_pipeline.outcome import Mode, SyncReport
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import ProjectState, look
 from sot_pipeline.sync import sync_projects
-from sot_pipeline.watch.source import Result, Scope, folder_identity, nearest_folder
+from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
 
 ROWS_TABLE = "sot_entries"
-# One try waits so long for another writer; then the watcher looks after its own affairs and tries again.
-LOCK_WAIT_SECONDS = 2.0
 
 
 class LedgerSource:
-    """The ledgers of `workspace`; with `rows_only` nothing but rows and full text is written.
+    """The ledgers of `workspace`; where `tables` are named nothing but rows and full text is written.
 
     Rows and README come first; points may wait, because opening a collection and embedding takes
     longer than everything else, and Qdrant may be away.
@@ -32,10 +30,15 @@ class LedgerSource:
     name = "ledgers"
     tables = (ROWS_TABLE,)
 
-    def __init__(self, workspace: Workspace, *, rows_only: bool = False) -> None:
+    def __init__(self, workspace: Workspace, tables: Collection[str] | None = None) -> None:
+        rows_only = tables is not None
         self._workspace = workspace
         self._rows_mode = Mode.DB_ONLY if rows_only else Mode.WITHOUT_VECTORS
         self._has_points = workspace.qdrant is not None and not rows_only
+
+    def has(self, project: Project) -> bool:
+        """See `Source.has`: where no ledger is there yet, one may come."""
+        return bool(project.ledgers)
 
     def scope(self, project: Project) -> Scope:
         """See `Source.scope`: each ledger, what it links to, and every folder between it and the root."""
@@ -83,13 +86,7 @@ def _ways(root: Path, relative: str) -> frozenset[str]:
     top = here if folder_identity(here) else nearest_folder(here)
     named = os.path.join(here, relative)  # noqa: PTH118  # text to text
     inside = {path for path in (named, os.path.realpath(named)) if path.startswith(f"{here}{os.sep}")}
-    return frozenset({here}.union(*(_up_to(top, path) for path in inside)))
-
-
-def _up_to(top: str, path: str) -> Iterator[str]:
-    while len(path) > len(top):
-        yield path
-        path = os.path.dirname(path)  # noqa: PTH120  # text to text
+    return frozenset({here}.union(*(ways_up(top, path) for path in inside)))
 
 
 def _result_of(report: SyncReport, project: Project) -> Result:

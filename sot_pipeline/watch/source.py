@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,9 @@ from sot_pipeline.plan import Json, Problem
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import ProjectState
 from sot_pipeline.workspace import Project
+
+# One try waits so long for another writer; then the watcher looks after its own affairs and tries again.
+LOCK_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class Source(Protocol):
         """As `--tables` names them."""
         ...
 
+    def has(self, project: Project) -> bool:
+        """Whether the project has files of this kind at all, by its configuration."""
+        ...
+
     def scope(self, project: Project) -> Scope:
         """What is to be watched; asked again whenever something moved."""
         ...
@@ -85,6 +92,13 @@ def nearest_folder(path: str) -> str:
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):  # noqa: PTH112, PTH120  # as above
         folder = os.path.dirname(folder)  # noqa: PTH120  # as above
     return folder
+
+
+def ways_up(top: str, path: str) -> Iterator[str]:
+    """`path` and every folder above it, up to `top` but without it."""
+    while len(path) > len(top):
+        yield path
+        path = os.path.dirname(path)  # noqa: PTH120  # text to text
 
 
 def folder_identity(folder: str) -> tuple[int, int] | None:

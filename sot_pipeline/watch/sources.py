@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from sot_pipeline.errors import UsageError
+from collections.abc import Collection
+
+from sot_pipeline.errors import RequirementMissing, UsageError
+from sot_pipeline.watch.code import CodeSource
 from sot_pipeline.watch.ledgers import LedgerSource
 from sot_pipeline.watch.source import Source
-from sot_pipeline.workspace import Workspace
+from sot_pipeline.workspace import Project, Workspace
 
-SOURCES = {LedgerSource.name: LedgerSource}
+SOURCES: dict[str, type[LedgerSource] | type[CodeSource]] = {
+    LedgerSource.name: LedgerSource,
+    CodeSource.name: CodeSource,
+}
 
 
-def open_sources(workspace: Workspace, names: str, tables: str | None) -> tuple[Source, ...]:
-    """The sources that `names` lists, commas between; with `tables` those that fill one of these, and only these.
+def open_sources(
+    workspace: Workspace, projects: Collection[Project], names: str | None = None, tables: str | None = None
+) -> tuple[Source, ...]:
+    """The sources that `names` lists, commas between (None: all that one of `projects` has).
 
-    Raises UsageError, which says what is known, for any other name.
+    With `tables` those that fill one of these, and only these. Raises UsageError, which says what
+    is known, for any other name, and RequirementMissing for a source that no project has.
     """
-    wanted = _listed(names, tuple(SOURCES), "source", "--sources")
+    wanted = tuple(SOURCES) if names is None else _listed(names, tuple(SOURCES), "source", "--sources")
     known = tuple(table for name in wanted for table in SOURCES[name].tables)
-    filled = _listed(tables, known, "table", "--tables") if tables is not None else known
-    return tuple(
-        SOURCES[name](workspace, rows_only=tables is not None)
+    filled = None if tables is None else frozenset(_listed(tables, known, "table", "--tables"))
+    opened = [
+        SOURCES[name](workspace, filled)
         for name in wanted
-        if not set(filled).isdisjoint(SOURCES[name].tables)
-    )
+        if filled is None or not filled.isdisjoint(SOURCES[name].tables)
+    ]
+    had = [source for source in opened if any(map(source.has, projects))]
+    missing = [source.name for source in opened if source not in had]
+    if missing and names is not None:
+        raise RequirementMissing(
+            f"No project has {' or '.join(missing)} to watch.",
+            remedy="A project has code where sot.toml has [project.code] below its [[project]].",
+        )
+    return tuple(had)
 
 
 def _listed(text: str, known: tuple[str, ...], what: str, flag: str) -> tuple[str, ...]:

@@ -172,7 +172,12 @@ class Watcher:
         What is being written at the moment, or has just failed, has its timer and is left to it.
         """
         self._looked_at = time.monotonic()
-        units = [Unit(source, project) for source in self._sources for project in self._projects]
+        units = [
+            Unit(source.name, project.id)
+            for source in self._sources.values()
+            for project in self._projects.values()
+            if source.has(project)
+        ]
         if self._rescope(units) or renew:
             folders = {folder for known in self._known.values() for folder in known.scope.folders}
             self._events.watch(folders | {str(self._heart.folder)})

@@ -29,6 +29,9 @@ class Notes:
         self.calls: list[str] = []
         self.may_finish = threading.Event()
 
+    def has(self, project: Project) -> bool:
+        return project.id != "without"
+
     def scope(self, project: Project) -> Scope:
         identity = folder_identity(str(project.root))
         assert identity

@@ -58,7 +58,7 @@ def running(kiln: Kiln, events: Events, patience: float = 0.2, reconcile: float 
         pulse=Pulse(interval=0.3, patience=patience),
     )
     stop = Stop()
-    sources = open_sources(workspace, "ledgers", None)
+    sources = open_sources(workspace, workspace.projects, "ledgers")
     watcher = Watcher(workspace.projects, sources, heart, told.append, stop, Settings(reconcile=reconcile), events)
     thread = threading.Thread(target=watcher.run)
     thread.start()

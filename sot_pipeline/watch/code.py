@@ -1,0 +1,172 @@
+"""Source files as a source of the watcher: looked at by stat and hash, applied by `steps.code.sync_code`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sot_pipeline.code.files import FoundFiles, visible
+from sot_pipeline.code.ignore import GITIGNORE
+from sot_pipeline.code.languages import language_of
+from sot_pipeline.errors import FileUnusable, SotError
+from sot_pipeline.outcome import Mode
+from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.stats import digest_of, stats_of
+from sot_pipeline.runtime.tree import SETTLED_AFTER_NS, ProjectState, changed_paths, look
+from sot_pipeline.session import Session, open_session
+from sot_pipeline.steps.code import sync_code
+from sot_pipeline.steps.code_sources import found_files
+from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Result, Scope, folder_identity, nearest_folder, ways_up
+from sot_pipeline.workspace import Project, Workspace
+
+_NOTHING = FoundFiles({}, {}, {}, ())
+
+
+class CodeSource:
+    """The source files of `workspace` and their rows, in `tables` alone where they are named.
+
+    Project metrics are left to a full pass: they ask for all files.
+    """
+
+    name = "code"
+    tables = tuple(table.value for table in CodeTable)
+
+    def __init__(self, workspace: Workspace, tables: Collection[str] | None = None) -> None:
+        self._workspace = workspace
+        self._tables = [table for table in CodeTable if tables is None or table.value in tables]
+        self._listings: dict[str, _Listing] = {}
+        self._changed: dict[str, tuple[str, ...] | None] = {}
+
+    def has(self, project: Project) -> bool:
+        """See `Source.has`."""
+        return project.code is not None
+
+    def scope(self, project: Project) -> Scope:
+        """See `Source.scope`: every folder that no rule leaves out, and what may become a source file in it."""
+        root = str(project.root)
+        found = self._listed(project)
+        if not found.folders:
+            top = nearest_folder(root)
+            identity = folder_identity(top)
+            return Scope({top: identity} if identity else {}, frozenset(ways_up(top, root)))
+        folders = {str(folder): identity for folder in found.folders if (identity := folder_identity(str(folder)))}
+        return Scope(folders, _Paths(frozenset(folders)))
+
+    def look(self, project: Project, before: ProjectState | None, hinted: Collection[str]) -> ProjectState:
+        """See `Source.look`."""
+        files = self._listed(project).files
+        start = len(str(project.root)) + 1
+        distrust = {visible(path[start:]) for path in hinted}
+        after = look(
+            before,
+            stats_of(files),
+            lambda path: digest_of(files[path]),
+            now_ns=time.time_ns(),
+            distrust=distrust,
+        )
+        self._changed[project.id] = _to_apply(files, before, after, project.root)
+        return after
+
+    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+        """See `Source.apply`: the files that differ from what was applied last, at first all of them."""
+        projects = self._workspace.select(tuple(project_ids))
+        try:
+            with open_session(
+                self._workspace,
+                Mode.DB_ONLY,
+                projects=projects,
+                execute=True,
+                deadline=deadline,
+                lock_wait=LOCK_WAIT_SECONDS,
+            ) as session:
+                return {project.id: self._applied(session, project) for project in projects}
+        except SotError as error:
+            return dict.fromkeys(project_ids, Result({}, (), error))
+
+    def finish(self, project_id: str, deadline: Deadline) -> Result:  # noqa: ARG002  # nothing is left to do
+        """See `Source.finish`: nothing waits."""
+        return Result({})
+
+    def _applied(self, session: Session, project: Project) -> Result:
+        paths = self._changed.get(project.id)
+        try:
+            outcome = sync_code(session, project, execute=True, paths=paths, tables=self._tables)
+        except SotError as error:
+            return Result({}, (), error)
+        counts = {CodeTable.FILES: outcome.files, CodeTable.METADATA: outcome.metadata}
+        targets = {table.value: found._asdict() if found else None for table, found in counts.items()}
+        return Result(targets, outcome.problems, outcome.error)
+
+    def _listed(self, project: Project) -> FoundFiles:
+        """The source files and folders as they are now; none where the root cannot be read (applying says why)."""
+        listing = self._listings.get(project.id)
+        if listing is None or not listing.is_current():
+            now_ns = time.time_ns()
+            try:
+                found = found_files(project)
+            except FileUnusable:
+                found = _NOTHING
+            listing = self._listings[project.id] = _Listing(found, now_ns, _marks(found))
+        return listing.found
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What was found at `now_ns`; it holds while no folder and no .gitignore has another inode or time."""
+
+    found: FoundFiles
+    now_ns: int
+    marks: Mapping[str, tuple[int, int]]
+
+    def is_current(self) -> bool:
+        """Whether listing again would find the same. A folder of this very moment can change unseen."""
+        newest = max((time_ns for _, time_ns in self.marks.values()), default=self.now_ns)
+        return newest < self.now_ns - SETTLED_AFTER_NS and self.marks == _marks(self.found)
+
+
+def _marks(found: FoundFiles) -> dict[str, tuple[int, int]]:
+    marks = {}
+    for folder in found.folders:
+        for path in (str(folder), os.path.join(folder, GITIGNORE)):  # noqa: PTH118  # thousands of paths, all text
+            try:
+                status = os.stat(path)  # noqa: PTH116  # as above
+            except OSError:
+                continue
+            marks[path] = (status.st_ino, status.st_mtime_ns)
+    return marks
+
+
+class _Paths:
+    """Which paths concern the code of a project: its folders, what could be one, source files and .gitignore."""
+
+    def __init__(self, folders: frozenset[str]) -> None:
+        self._folders = folders
+
+    def __contains__(self, path: object) -> bool:
+        if not isinstance(path, str):
+            return False
+        folder, _, name = path.rpartition("/")
+        if path in self._folders or folder not in self._folders:
+            return path in self._folders
+        return name == GITIGNORE or language_of(name) is not None or os.path.isdir(path)  # noqa: PTH112  # text
+
+
+def _to_apply(
+    files: Mapping[str, Path], before: ProjectState | None, after: ProjectState, root: Path
+) -> tuple[str, ...] | None:
+    """Names of the files that differ, relative to the root as the system writes them; None for all files.
+
+    A file that is still there but none of the project's any more was left out by a rule: what else
+    the rule leaves out is found by comparing all.
+    """
+    if before is None or not files:
+        return None
+    changed = changed_paths(before, after)
+    if any(os.path.lexists(root / path) for path in changed if path not in after.files):
+        return None
+    start = len(os.fspath(root)) + 1
+    return tuple(os.fspath(files[path])[start:] if path in files else path for path in changed)
