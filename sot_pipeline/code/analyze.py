@@ -36,7 +36,26 @@ def analyze(path: str, data: bytes, language: str) -> Analysis:
     with syntax errors, merge markers or undecodable bytes is PARTIAL: everything syntactic is None
     and the symbols are those that hold no error.
     """
-    blank = SourceFile(
+    reason = skip_reason(data)
+    if reason is not None:
+        return skipped(path, data, language, reason)
+    text = text_of(data, language)
+    grammar = grammar_of(language)
+    try:
+        found = walk(parse(text.data, grammar), text.data, grammar)
+    except TooMuch as error:
+        return skipped(path, data, language, str(error))
+    return _read(replace(_blank(path, data, language), content=text.content), text, found, grammar)
+
+
+def skipped(path: str, data: bytes, language: str, reason: str) -> Analysis:
+    """A file of which only size and hash are kept, and why."""
+    status: dict[str, Json] = {column: {"reason": reason} for column in FILE_METRICS}
+    return Analysis(_blank(path, data, language), Metrics(dict.fromkeys(FILE_METRICS), status))
+
+
+def _blank(path: str, data: bytes, language: str) -> SourceFile:
+    return SourceFile(
         path=path,
         language=language,
         content=None,
@@ -45,21 +64,6 @@ def analyze(path: str, data: bytes, language: str) -> Analysis:
         content_hash=hashlib.sha256(data).hexdigest(),
         parse_status=ParseStatus.SKIPPED,
     )
-    reason = skip_reason(data)
-    if reason is not None:
-        return _skipped(blank, reason)
-    text = text_of(data, language)
-    grammar = grammar_of(language)
-    try:
-        found = walk(parse(text.data, grammar), text.data, grammar)
-    except TooMuch as error:
-        return _skipped(blank, str(error))
-    return _read(replace(blank, content=text.content), text, found, grammar)
-
-
-def _skipped(file: SourceFile, reason: str) -> Analysis:
-    status: dict[str, Json] = {column: {"reason": reason} for column in FILE_METRICS}
-    return Analysis(file, Metrics(dict.fromkeys(FILE_METRICS), status))
 
 
 def _read(file: SourceFile, text: Text, found: Walk, grammar: Grammar) -> Analysis:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from sot_pipeline.code.analyze import analyze
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.code.model import SourceFile
 from sot_pipeline.errors import DatabaseUnavailable, FileUnusable
 from sot_pipeline.plan import Counts, Plan, Problem
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session
+from sot_pipeline.steps.code_apart import Analyst
 from sot_pipeline.steps.code_sources import Source, read_content, unreadable
 from sot_pipeline.targets.database.code_rows import FileMetadata
 from sot_pipeline.workspace import Project
@@ -24,6 +24,8 @@ from sot_pipeline.workspace import Project
 # What is analysed before it is written: bounds memory, and what a passed deadline loses.
 BATCH_BYTES = 4 * 1024 * 1024
 BATCH_FILES = 200
+
+_ANALYST = Analyst()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def analysed(project: Project, source: Source, deadline: Deadline) -> Analysed:
     """Read and analyse one file. Raises as `read_content` does."""
     path = source.path
     content = read_content(project, source.name, deadline)
-    found = analyze(path, content.head, language_of(path) or "")
+    found = _ANALYST.analyze(path, content.head, language_of(path) or "")
     # Of a file that is too large to be analysed only the head was seen.
     file = replace(found.file, size=content.size, content_hash=content.content_hash)
     metadata = FileMetadata(

@@ -43,4 +43,4 @@ def _reporter(workspace: Workspace) -> subprocess.Popen[str]:
         "DAGSTER_HOME": str(dagster_home(workspace)),
         "SOT_CONFIG": str(workspace.config_path),
     }
-    return child_process((sys.executable, "-m", REPORTER), workspace.folder, environment)
+    return child_process((sys.executable, "-P", "-m", REPORTER), workspace.folder, environment)
