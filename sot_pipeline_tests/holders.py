@@ -15,7 +15,7 @@ from sot_pipeline.runtime.leases import Claim, Grant, LeaseTimes, Lock
 from sot_pipeline.runtime.process import this_process
 from sot_pipeline.targets.database import Database
 
-SOON = Deadline(600)
+SOON = Deadline(24 * 3600)  # counts from the import, which a long run leaves far behind
 BOTH = ("archive", "docs")
 # A lease so short that a test can wait for its end.
 BRIEF = LeaseTimes(ttl=1.0, heartbeat=0.2, margin=0.3, grace=0.5, stall=60.0)

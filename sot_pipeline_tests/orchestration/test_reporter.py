@@ -18,6 +18,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.services import has_dagster
 from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.ledgers import LedgerSource
+from sot_pipeline.watch.source import Result
 from sot_pipeline.workspace import Workspace
 from sot_pipeline_tests.orchestration.conftest import BUILDS, MakeWorkspace, ledger_text
 from sot_pipeline_tests.watch.watching import wait_until, watching
@@ -150,3 +151,18 @@ def reported(folder: Path) -> list[dg.AssetMaterialization]:
 def tables_made(folder: Path) -> bool:
     """True once one process has made Dagster's tables; two at once trip over each other's."""
     return (folder / ".sot" / "dagster" / "tables-made").exists()
+
+
+def test_a_batch_of_code_is_a_materialization_of_its_tables(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace()
+    (project,) = workspace.projects
+    counts: Json = {"inserted": 1, "updated": 0, "deleted": 0, "unchanged": 0}
+    result = Result({"code_files": counts, "codebase_metadata": None})
+    document = watch_document(Applied("code", project.id, ("src/fire.py",), "0123456789abcdef", 7, result))
+
+    found = materializations(list(events_of(workspace, document)))
+
+    assert list(found) == ["source_files", "code_files"]
+    assert found["source_files"].tags == {VERSION: "0123456789abcdef"}
+    assert found["code_files"].metadata["inserted"].value == 1
+    assert VERSION not in found["code_files"].tags

@@ -12,7 +12,7 @@ from sot_pipeline.plan import Counts, Json, Record, RecordKey, diff, hash_record
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database import Activity, Database
 
-SOON = Deadline(3600)
+SOON = Deadline(24 * 3600)  # counts from the import, which a long run leaves far behind
 NOTHING = Counts()
 
 
