@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sot_pipeline.errors import EXIT_USAGE, ConfigError, UsageError
-from sot_pipeline.workspace import Overrides, Workspace, find_config, load_workspace, redact
+from sot_pipeline.redact import redact
+from sot_pipeline.workspace import Overrides, Workspace, find_config, load_workspace
 
 PROJECT = '[[project]]\nid = "kiln"\n'
 

@@ -17,8 +17,9 @@ from sot_pipeline.embedding.backoff import FIRST_DELAY_SECONDS, Backoff
 from sot_pipeline.embedding.embedder import EmbeddedBatch, blank_vector, gather
 from sot_pipeline.embedding.failures import Failure, failure_of
 from sot_pipeline.errors import EmbeddingFailed, RequirementMissing
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.workspace import EmbeddingChoice, redact
+from sot_pipeline.workspace import EmbeddingChoice
 
 if TYPE_CHECKING:
     from openai import OpenAI

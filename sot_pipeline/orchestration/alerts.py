@@ -11,10 +11,11 @@ from sot_pipeline.errors import SotError
 from sot_pipeline.orchestration.jobs import PARTITION_TAG
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Counts
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import open_session
 from sot_pipeline.targets.database import Activity
-from sot_pipeline.workspace import Workspace, redact
+from sot_pipeline.workspace import Workspace
 
 INTERVAL_SECONDS = 10
 ACTIVITY_SECONDS = 20.0

@@ -20,10 +20,11 @@ from sot_pipeline.ledgers.fields import fields_and_links
 from sot_pipeline.ledgers.model import Truth
 from sot_pipeline.ledgers.parse import parse_ledger
 from sot_pipeline.ledgers.refresh import refreshed
+from sot_pipeline.redact import redact
 from sot_pipeline.search.snippet import snippet, words_in
 from sot_pipeline.targets.chunks import chunk_text, utf8_size
 from sot_pipeline.targets.readme import with_markers, with_summary
-from sot_pipeline.workspace import LedgerSpec, redact
+from sot_pipeline.workspace import LedgerSpec
 from sot_pipeline_tests.security.limits import run_limited
 
 SPEC = LedgerSpec("build_history", "docs/BUILD_HISTORY.md", "BUILD")

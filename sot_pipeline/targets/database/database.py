@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 
 from sot_pipeline.errors import DatabaseUnavailable, LockNotBroken
 from sot_pipeline.plan import Counts, Plan, Record, RecordKey, diff
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.runtime.held import HeldLeases
@@ -24,7 +25,6 @@ from sot_pipeline.targets.database.engine import Engine
 from sot_pipeline.targets.database.model import Activity, LoggedActivity, ReadmeSync, Source, StoredEntry, TextMatch
 from sot_pipeline.targets.database.schema import HEAD, require_known
 from sot_pipeline.targets.database.writing import Writing
-from sot_pipeline.workspace import redact
 
 T = TypeVar("T")
 

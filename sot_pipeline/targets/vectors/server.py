@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from sot_pipeline.errors import DeadlineExceeded, VectorStoreUnavailable
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors.attempts import Attempts
 from sot_pipeline.targets.vectors.payload import INDEXED_FIELDS
 from sot_pipeline.targets.vectors.remote import ServerCollection
 from sot_pipeline.targets.vectors.store import COLLECTION_SUFFIX, CollectionInfo, collection_name, require_match
-from sot_pipeline.workspace import redact
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from sot_pipeline.errors import DatabaseUnavailable
 from sot_pipeline.plan import RecordKey
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database.engine import LOCK_WAIT_SECONDS, Row, RowValues, Target, Value, merging
 from sot_pipeline.targets.database.postgres.connection import BoundedConnection
@@ -23,7 +24,6 @@ from sot_pipeline.targets.database.postgres.failures import explain, explain_con
 from sot_pipeline.targets.database.postgres.full_text import PostgresFullText
 from sot_pipeline.targets.database.postgres.tsvector import TsVector, TsVectorDumper
 from sot_pipeline.targets.database.schema import SCHEMA_LOCK, VERSION_TABLE, require_known, upgrade
-from sot_pipeline.workspace import redact
 
 OLDEST_SERVER = 14
 _CONNECT_SECONDS = 10.0

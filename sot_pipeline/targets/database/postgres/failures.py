@@ -12,8 +12,8 @@ import psycopg
 from psycopg import errors
 
 from sot_pipeline.errors import DatabaseUnavailable, DeadlineExceeded, LockNotAcquired, SotError
+from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.workspace import redact
 
 # kind of error → what the database did, what to do
 _REFUSALS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
