@@ -14,6 +14,7 @@ from sot_pipeline.cli.options import (
     DatabaseOption,
     ExecuteOption,
     JsonOption,
+    LockWaitOption,
     ProjectsOption,
     SecondsOption,
     projects_of,
@@ -61,7 +62,6 @@ SecurityOption = Annotated[
 AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Delete rows even if over 20 % of the files are gone.")
 ]
-LockWait = Annotated[float, typer.Option("--lock-wait", min=0.0, help="Seconds to wait for another writer.")]
 PathArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A source file, from the project's root or from here.")
 ]
@@ -81,7 +81,7 @@ def index(
     allow_mass_delete: AllowMassDelete = False,
     database_url: DatabaseOption = None,
     max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
-    lock_wait: LockWait = 30.0,
+    lock_wait: LockWaitOption = 30.0,
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

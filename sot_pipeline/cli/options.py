@@ -27,6 +27,7 @@ QdrantOption = Annotated[
 SecondsOption = Annotated[
     float, typer.Option("--max-seconds", min=0.001, help="Deadline of the whole run, network calls included.")
 ]
+LockWaitOption = Annotated[float, typer.Option("--lock-wait", min=0.0, help="Seconds to wait for another writer.")]
 DEFAULT_MAX_SECONDS = 120.0
 
 

@@ -13,6 +13,7 @@ from sot_pipeline.cli.options import (
     DatabaseOption,
     ExecuteOption,
     JsonOption,
+    LockWaitOption,
     ProjectsOption,
     QdrantOption,
     SecondsOption,
@@ -45,7 +46,6 @@ Rebuild = Annotated[bool, typer.Option("--rebuild", help="Fill a new collection 
 AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Apply plans that delete over 20 % of a file's entries.")
 ]
-LockWait = Annotated[float, typer.Option("--lock-wait", min=0.0, help="Seconds to wait for another writer.")]
 LockReads = Annotated[
     bool, typer.Option("--lock-reads", help="Keep writers out while --docs-only reads; needs the database.")
 ]
@@ -65,7 +65,7 @@ def sync(
     database_url: DatabaseOption = None,
     qdrant_host: QdrantOption = None,
     max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
-    lock_wait: LockWait = 30.0,
+    lock_wait: LockWaitOption = 30.0,
     lock_reads: LockReads = False,
     json: JsonOption = False,
     config: ConfigOption = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sot_pipeline.session import Session, open_session
 from sot_pipeline.steps.code import sync_code
 from sot_pipeline.steps.code_sources import found_files
 from sot_pipeline.targets.database.code_rows import CodeTable
-from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Result, Scope, folder_identity, nearest_folder, ways_up
+from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
 
 _NOTHING = FoundFiles({}, {}, {}, ())
@@ -39,7 +39,6 @@ class CodeSource:
         self._workspace = workspace
         self._tables = [table for table in CodeTable if tables is None or table.value in tables]
         self._listings: dict[str, _Listing] = {}
-        self._changed: dict[str, tuple[str, ...] | None] = {}
 
     def has(self, project: Project) -> bool:
         """See `Source.has`."""
@@ -61,19 +60,17 @@ class CodeSource:
         files = self._listed(project).files
         start = len(str(project.root)) + 1
         distrust = {visible(path[start:]) for path in hinted}
-        after = look(
+        return look(
             before,
             stats_of(files),
             lambda path: digest_of(files[path]),
             now_ns=time.time_ns(),
             distrust=distrust,
         )
-        self._changed[project.id] = _to_apply(files, before, after, project.root)
-        return after
 
-    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+    def apply(self, changes: Mapping[str, Change], deadline: Deadline) -> Mapping[str, Result]:
         """See `Source.apply`: the files that differ from what was applied last, at first all of them."""
-        projects = self._workspace.select(tuple(project_ids))
+        projects = self._workspace.select(tuple(changes))
         try:
             with open_session(
                 self._workspace,
@@ -83,16 +80,16 @@ class CodeSource:
                 deadline=deadline,
                 lock_wait=LOCK_WAIT_SECONDS,
             ) as session:
-                return {project.id: self._applied(session, project) for project in projects}
+                return {project.id: self._applied(session, project, changes[project.id]) for project in projects}
         except SotError as error:
-            return dict.fromkeys(project_ids, Result({}, (), error))
+            return dict.fromkeys(changes, Result({}, (), error))
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:  # noqa: ARG002  # nothing is left to do
         """See `Source.finish`: nothing waits."""
         return Result({})
 
-    def _applied(self, session: Session, project: Project) -> Result:
-        paths = self._changed.get(project.id)
+    def _applied(self, session: Session, project: Project, change: Change) -> Result:
+        paths = _to_apply(self._listings[project.id].found.files, change, project.root)
         try:
             outcome = sync_code(session, project, execute=True, paths=paths, tables=self._tables)
         except SotError as error:
@@ -155,18 +152,16 @@ class _Paths:
         return name == GITIGNORE or language_of(name) is not None or os.path.isdir(path)  # noqa: PTH112  # text
 
 
-def _to_apply(
-    files: Mapping[str, Path], before: ProjectState | None, after: ProjectState, root: Path
-) -> tuple[str, ...] | None:
+def _to_apply(files: Mapping[str, Path], change: Change, root: Path) -> tuple[str, ...] | None:
     """Names of the files that differ, relative to the root as the system writes them; None for all files.
 
     A file that is still there but none of the project's any more was left out by a rule: what else
     the rule leaves out is found by comparing all.
     """
-    if before is None or not files:
+    if change.before is None or not files:
         return None
-    changed = changed_paths(before, after)
-    if any(os.path.lexists(root / path) for path in changed if path not in after.files):
+    changed = changed_paths(*change)
+    if any(os.path.lexists(root / path) for path in changed if path not in change.after.files):
         return None
     start = len(os.fspath(root)) + 1
     return tuple(os.fspath(files[path])[start:] if path in files else path for path in changed)

@@ -14,7 +14,7 @@ from sot_pipeline.outcome import Mode, SyncReport
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import ProjectState, look
 from sot_pipeline.sync import sync_projects
-from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Result, Scope, folder_identity, nearest_folder, ways_up
+from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
 
 ROWS_TABLE = "sot_entries"
@@ -58,9 +58,9 @@ class LedgerSource:
             distrust=distrust,
         )
 
-    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+    def apply(self, changes: Mapping[str, Change], deadline: Deadline) -> Mapping[str, Result]:
         """See `Source.apply`: rows and README."""
-        results = self._synced(self._rows_mode, project_ids, deadline)
+        results = self._synced(self._rows_mode, tuple(changes), deadline)
         return {project_id: replace(result, unfinished=self._has_points) for project_id, result in results.items()}
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sot_pipeline.errors import SotError
 from sot_pipeline.plan import Json, Problem
@@ -28,6 +28,13 @@ class Scope:
 
     folders: Mapping[str, tuple[int, int]]
     paths: Container[str]
+
+
+class Change(NamedTuple):
+    """The files of a project as they were when last applied (None: nobody knows) and as they are now."""
+
+    before: ProjectState | None
+    after: ProjectState
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,8 @@ class Source(Protocol):
         """The files as they are now: stat, and hash where that moved; those at the paths `hinted` are always hashed."""
         ...
 
-    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
-        """Bring what is derived from the files of these projects up to date; a result for each id.
+    def apply(self, changes: Mapping[str, Change], deadline: Deadline) -> Mapping[str, Result]:
+        """Bring what is derived from the files of these projects, by id, up to date; a result for each id.
 
         Never raises SotError. What is in agreement already is not written.
         """

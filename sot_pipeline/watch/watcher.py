@@ -22,7 +22,7 @@ from sot_pipeline.runtime.stop import Stop
 from sot_pipeline.runtime.tree import ProjectState, changed_paths
 from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.heart import Heart
-from sot_pipeline.watch.source import Result, Scope, Source, folder_identity
+from sot_pipeline.watch.source import Change, Result, Scope, Source, folder_identity
 from sot_pipeline.workspace import Project
 
 # A signal has to wait for the end of a wait.
@@ -220,7 +220,8 @@ class Watcher:
     def _apply(self, source: Source, changed: Mapping[Unit, ProjectState]) -> None:
         started = time.perf_counter()
         with self._heart.at_work():
-            results = source.apply([unit.project_id for unit in changed], self._deadline())
+            changes = {unit.project_id: Change(self._known[unit].applied, state) for unit, state in changed.items()}
+            results = source.apply(changes, self._deadline())
         milliseconds = _since(started)
         for unit, state in changed.items():
             self._settle(unit, state, results[unit.project_id], milliseconds)

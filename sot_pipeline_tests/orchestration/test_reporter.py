@@ -18,7 +18,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.services import has_dagster
 from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.ledgers import LedgerSource
-from sot_pipeline.watch.source import Result
+from sot_pipeline.watch.source import Change, Result
 from sot_pipeline.workspace import Workspace
 from sot_pipeline_tests.orchestration.conftest import BUILDS, MakeWorkspace, ledger_text
 from sot_pipeline_tests.watch.watching import wait_until, watching
@@ -32,7 +32,7 @@ def batch(workspace: Workspace) -> dict[str, Json]:
     source = LedgerSource(workspace)
     (project,) = workspace.projects
     state = source.look(project, None, ())
-    result = source.apply((project.id,), Deadline(60))[project.id]
+    result = source.apply({project.id: Change(None, state)}, Deadline(60))[project.id]
     if result.unfinished:
         result = result.joined(source.finish(project.id, Deadline(60)))
     assert result.error is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sot_pipeline.runtime.deadline import Deadline
@@ -13,7 +13,7 @@ from sot_pipeline.runtime.stop import Stop
 from sot_pipeline.runtime.tree import ProjectState, Stat, look
 from sot_pipeline.watch.applied import Applied
 from sot_pipeline.watch.heart import Heart
-from sot_pipeline.watch.source import Result, Scope, Source, folder_identity, nearest_folder
+from sot_pipeline.watch.source import Change, Result, Scope, Source, folder_identity, nearest_folder
 from sot_pipeline.watch.watcher import Settings, Watcher
 from sot_pipeline.workspace import Project
 from sot_pipeline_tests.watch.watching import wait_until
@@ -44,10 +44,10 @@ class Notes:
         status = (project.root / "note.txt").stat()
         return look(before, {"note.txt": Stat(status.st_size, status.st_mtime_ns)}, digest, now_ns=0, distrust=hinted)
 
-    def apply(self, project_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Result]:
+    def apply(self, changes: Mapping[str, Change], deadline: Deadline) -> Mapping[str, Result]:
         deadline.check("before notes")
-        self.calls.append(f"apply {' '.join(project_ids)}")
-        return {project_id: Result({"rows": 1, "points": None}, unfinished=True) for project_id in project_ids}
+        self.calls.append(f"apply {' '.join(changes)}")
+        return {project_id: Result({"rows": 1, "points": None}, unfinished=True) for project_id in changes}
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:
         self.calls.append(f"finish {project_id}")
@@ -56,8 +56,8 @@ class Notes:
 
 
 def test_a_change_does_not_wait_for_what_may_wait(tmp_path: Path) -> None:
-    projects = tuple(Project(name, tmp_path / name, ()) for name in ("a", "b"))
-    for project in projects:
+    projects = tuple(Project(name, tmp_path / name, ()) for name in ("a", "b", "without"))
+    for project in projects[:2]:
         project.root.mkdir()
         (project.root / "note.txt").write_text("first")
     notes, told, stop = Notes(), list[Applied](), Stop()
