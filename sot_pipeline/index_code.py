@@ -1,13 +1,14 @@
-"""A whole indexing of code: the step over projects, and what it came to. What the command line calls.
+"""A whole indexing of code: the step over projects, and what it came to. What the command line and the watcher call.
 
 What the step does is `steps/code.py`; Dagster runs it one project at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sot_pipeline.errors import EXIT_OK, SotError
 from sot_pipeline.outcome import CodeOutcome, Mode
@@ -16,6 +17,7 @@ from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.session import open_session
 from sot_pipeline.steps.code import sync_code
+from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.workspace import Project, Workspace
 
 
@@ -43,13 +45,15 @@ def index_projects(
     execute: bool,
     full: bool,
     deadline: Deadline,
+    paths: Mapping[str, Collection[str] | None] = MappingProxyType({}),
+    tables: Collection[CodeTable] = tuple(CodeTable),
     coverage: Path | None = None,
     security: bool = False,
     allow_mass_delete: bool = False,
     lock_wait: float = LOCK_WAIT_SECONDS,
     progress: Progress = silent,
 ) -> CodeReport:
-    """Index the code of `projects`; arguments as of `sync_code`.
+    """Index the code of `projects`; arguments as of `sync_code`, `paths` by project.
 
     Never raises SotError: what stopped the run is in the report, beside what was done before. A
     problem of one project does not keep the next from being indexed; a passed deadline, a lost
@@ -74,6 +78,8 @@ def index_projects(
                         project,
                         execute=execute,
                         full=full,
+                        paths=paths.get(project.id),
+                        tables=tables,
                         coverage=coverage,
                         security=security,
                         allow_mass_delete=allow_mass_delete,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sot_pipeline.code.model import ANALYSIS_VERSION, Kind
+from sot_pipeline.code.model import Kind
 from sot_pipeline.errors import FileUnusable, RequirementMissing, SotError, UsageError
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps.code_sources import read_content
@@ -71,7 +71,7 @@ def worst_files(
         found = [
             row
             for project in coded(projects)
-            for row in CodeIndex(database, project.id, ANALYSIS_VERSION).extremes(metric, lowest=lowest, limit=limit)
+            for row in CodeIndex(database, project.id).extremes(metric, lowest=lowest, limit=limit)
         ]
     sign = 1 if lowest else -1
     return sorted(found, key=lambda row: (sign * _number(row, metric), row.project_id, row.path))[:limit]
@@ -91,7 +91,7 @@ def file_report(workspace: Workspace, projects: tuple[Project, ...], path: str, 
     known: list[str] = []
     with _opened(workspace, deadline) as database:
         for project in coded(projects):
-            index = CodeIndex(database, project.id, ANALYSIS_VERSION)
+            index = CodeIndex(database, project.id)
             rows = (index.metadata(name) for name in _names_of(path, project))
             found += ((project, row) for row in rows if row)
             known += () if found else index.fingerprints(CodeTable.METADATA)

@@ -88,13 +88,13 @@ def _targets(project: Project) -> tuple[str, ...]:
 
 def _code_status(database: Database, project: Project, deadline: Deadline) -> CodeStatus:
     # Only a project with a code index waits for what reads one.
-    from sot_pipeline.code.model import ANALYSIS_VERSION, ParseStatus
+    from sot_pipeline.code.model import ParseStatus
     from sot_pipeline.steps.code_plan import changes_of, plan_table
     from sot_pipeline.steps.code_sources import look
     from sot_pipeline.targets.database.code_index import CodeIndex
     from sot_pipeline.targets.database.code_rows import CodeTable
 
-    index = CodeIndex(database, project.id, ANALYSIS_VERSION)
+    index = CodeIndex(database, project.id)
     sources = look(project, deadline)
     rows = {table: index.fingerprints(table) for table in CodeTable}
     plans = [plan_table(sources, present, may_delete_many=True).plan for present in rows.values()]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sot_pipeline.code.model import ANALYSIS_VERSION
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.outcome import CodeAgreement, Disagreement
 from sot_pipeline.session import Session
+from sot_pipeline.steps.code import code_index
 from sot_pipeline.steps.code_batches import analysed
 from sot_pipeline.steps.code_plan import plan_table
 from sot_pipeline.steps.code_sources import Sources, look
@@ -21,21 +21,21 @@ def verify_code(session: Session, project: Project) -> CodeAgreement:
 
     Raises as `steps.code.sync_code` does without `execute`.
     """
-    index = CodeIndex(session.require_database(), project.id, ANALYSIS_VERSION)
+    index = code_index(session, project)
     sources = look(project, session.deadline)
-    files = _compare(index, CodeTable.FILES, sources, _forged(session, project, sources, index.damaged()))
+    files = _compare(index, CodeTable.FILES, sources, _forged(session, project, sources, index))
     metadata = _compare(index, CodeTable.METADATA, sources, ())
     return CodeAgreement(files, metadata, len(sources.files), sources.problems)
 
 
-def _forged(session: Session, project: Project, sources: Sources, suspected: Collection[str]) -> set[str]:
-    """Those of `suspected` whose stored text is not what the file gives.
+def _forged(session: Session, project: Project, sources: Sources, index: CodeIndex) -> set[str]:
+    """The files whose stored text is not what the file gives; those whose text has another hash are looked at.
 
     A text that was decoded from another encoding has another hash than the file's bytes: it is
     looked at again.
     """
-    stored = CodeIndex(session.require_database(), project.id, ANALYSIS_VERSION).texts(suspected)
-    forged = set()
+    suspected, forged = index.damaged(), set()
+    stored = index.texts(suspected)
     for path in suspected & sources.files.keys():
         try:
             if analysed(project, sources.files[path], session.deadline).file.content != stored.get(path):

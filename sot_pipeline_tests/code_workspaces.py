@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sot_pipeline.code.model import ANALYSIS_VERSION
 from sot_pipeline.outcome import CodeAgreement, CodeOutcome, Mode
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session, open_session
@@ -91,14 +90,14 @@ class Studio:
     def metadata(self, path: str) -> StoredMetadata:
         """The row of one file."""
         with self.database() as database:
-            found = CodeIndex(database, "studio", ANALYSIS_VERSION).metadata(path)
+            found = CodeIndex(database, "studio").metadata(path)
         assert found is not None, path
         return found
 
     def rows(self, table: CodeTable = CodeTable.FILES) -> dict[str, str]:
         """Path → hash of every row."""
         with self.database() as database:
-            return CodeIndex(database, "studio", ANALYSIS_VERSION).fingerprints(table)
+            return CodeIndex(database, "studio").fingerprints(table)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sot_pipeline.code.analyze import analyze
 from sot_pipeline.code.languages import language_of
-from sot_pipeline.code.model import ANALYSIS_VERSION
 from sot_pipeline.code.text import text_of
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.plan import RecordKey
@@ -51,7 +50,7 @@ class CodeSearch:
         return tuple(lags)
 
     def _index(self, project: Project) -> CodeIndex:
-        return CodeIndex(self.database, project.id, ANALYSIS_VERSION)
+        return CodeIndex(self.database, project.id)
 
     def _hits(self, project: Project, query: str, limit: int) -> list[SearchHit]:
         files = self._index(project).symbols(parts_of(query), self.deadline)

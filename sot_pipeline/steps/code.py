@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sot_pipeline.code.files import visible
-from sot_pipeline.code.model import ANALYSIS_VERSION, ParseStatus
+from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.errors import SotError
 from sot_pipeline.outcome import CodeOutcome
 from sot_pipeline.plan import Counts, Plan, Problem, Severity
@@ -34,7 +34,7 @@ PARSE_CHECK = "parse_errors"
 
 def code_index(session: Session, project: Project) -> CodeIndex:
     """The project's rows as this analysis makes them. Raises RequirementMissing without a database."""
-    return CodeIndex(session.require_database(), project.id, ANALYSIS_VERSION)
+    return CodeIndex(session.require_database(), project.id)
 
 
 def sync_code(

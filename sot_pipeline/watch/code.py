@@ -1,4 +1,4 @@
-"""Source files as a source of the watcher: looked at by stat and hash, applied by `steps.code.sync_code`."""
+"""Source files as a source of the watcher: looked at by stat and hash, applied by `index_code.index_projects`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 from sot_pipeline.code.files import FoundFiles, visible
 from sot_pipeline.code.ignore import GITIGNORE
 from sot_pipeline.code.languages import language_of
-from sot_pipeline.errors import FileUnusable, SotError
-from sot_pipeline.outcome import Mode
+from sot_pipeline.errors import FileUnusable
+from sot_pipeline.index_code import index_projects
+from sot_pipeline.outcome import CodeOutcome
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stats import digest_of, stats_of
 from sot_pipeline.runtime.tree import SETTLED_AFTER_NS, ProjectState, changed_paths, look
-from sot_pipeline.session import Session, open_session
-from sot_pipeline.steps.code import sync_code
 from sot_pipeline.steps.code_sources import found_files
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
@@ -71,32 +70,24 @@ class CodeSource:
     def apply(self, changes: Mapping[str, Change], deadline: Deadline) -> Mapping[str, Result]:
         """See `Source.apply`: the files that differ from what was applied last, at first all of them."""
         projects = self._workspace.select(tuple(changes))
-        try:
-            with open_session(
-                self._workspace,
-                Mode.DB_ONLY,
-                projects=projects,
-                execute=True,
-                deadline=deadline,
-                lock_wait=LOCK_WAIT_SECONDS,
-            ) as session:
-                return {project.id: self._applied(session, project, changes[project.id]) for project in projects}
-        except SotError as error:
-            return dict.fromkeys(changes, Result({}, (), error))
+        files = {project.id: self._listings[project.id].found.files for project in projects}
+        report = index_projects(
+            self._workspace,
+            projects,
+            execute=True,
+            full=False,
+            deadline=deadline,
+            paths={each.id: _to_apply(files[each.id], changes[each.id], each.root) for each in projects},
+            tables=self._tables,
+            lock_wait=LOCK_WAIT_SECONDS,
+        )
+        return dict.fromkeys(changes, Result({}, (), report.error)) | {
+            outcome.project_id: _result_of(outcome) for outcome in report.projects
+        }
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:  # noqa: ARG002  # nothing is left to do
         """See `Source.finish`: nothing waits."""
         return Result({})
-
-    def _applied(self, session: Session, project: Project, change: Change) -> Result:
-        paths = _to_apply(self._listings[project.id].found.files, change, project.root)
-        try:
-            outcome = sync_code(session, project, execute=True, paths=paths, tables=self._tables)
-        except SotError as error:
-            return Result({}, (), error)
-        counts = {CodeTable.FILES: outcome.files, CodeTable.METADATA: outcome.metadata}
-        targets = {table.value: found._asdict() if found else None for table, found in counts.items()}
-        return Result(targets, outcome.problems, outcome.error)
 
     def _listed(self, project: Project) -> FoundFiles:
         """The source files and folders as they are now; none where the root cannot be read (applying says why)."""
@@ -150,6 +141,12 @@ class _Paths:
         if path in self._folders or folder not in self._folders:
             return path in self._folders
         return name == GITIGNORE or language_of(name) is not None or os.path.isdir(path)  # noqa: PTH112  # text
+
+
+def _result_of(outcome: CodeOutcome) -> Result:
+    counts = {CodeTable.FILES: outcome.files, CodeTable.METADATA: outcome.metadata}
+    targets = {table.value: found._asdict() if found else None for table, found in counts.items()}
+    return Result(targets, outcome.problems, outcome.error)
 
 
 def _to_apply(files: Mapping[str, Path], change: Change, root: Path) -> tuple[str, ...] | None:

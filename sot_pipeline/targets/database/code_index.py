@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from sot_pipeline.code.model import Kind, Metrics, ParseStatus, SourceFile
+from sot_pipeline.code.model import ANALYSIS_VERSION, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database.code_rows import (
@@ -75,7 +75,7 @@ class CodeIndex:
 
     database: Database
     project_id: str
-    version: str
+    version: str = ANALYSIS_VERSION
 
     def fingerprints(self, table: CodeTable, paths: Collection[str] | None = None) -> dict[str, str]:
         """Path → SHA-256 of the bytes a row was made from, of all files or of `paths`.
