@@ -1,0 +1,57 @@
+"""What a skill is, on either side: the values that files, rows and the agreed base are compared as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sot_pipeline.plan import Json
+
+DOCUMENT = "SKILL.md"
+
+# Keys of the front matter with a column of their own in `skills`, by kind. The column is named as
+# the key with "_" for "-".
+TEXT_KEYS = ("name", "description", "version", "type", "status", "scope")
+NUMBER_KEYS = ("weight", "load-priority")
+# These have tables of their own, a row for each member, in order.
+LIST_KEYS = ("keywords", "tags", "capabilities", "dependencies", "references", "allowed-tools")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a front matter says, as columns hold it, by key; what is not there has no entry.
+
+    A text is what the author wrote (`1.0` is "1.0"), a list has at least one member. A key without
+    a column, or whose value does not fit it, is in `extra`.
+    """
+
+    texts: Mapping[str, str] = MappingProxyType({})
+    numbers: Mapping[str, int | float] = MappingProxyType({})
+    lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    extra: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a skill. `executable` is the only part of its mode that is kept."""
+
+    content: bytes
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A whole skill as bytes: what is compared, merged and written on both sides.
+
+    `path` is that of its folder below the skills root, with "/" (the root itself: "."); the keys of
+    `files` are paths below the folder, `SKILL.md` among them.
+    """
+
+    path: str
+    files: Mapping[str, File] = field(default_factory=dict)
+
+    @property
+    def document(self) -> bytes:
+        """The SKILL.md."""
+        return self.files[DOCUMENT].content
