@@ -10,12 +10,12 @@ from sot_pipeline.plan import Json
 
 DOCUMENT = "SKILL.md"
 
-# Keys of the front matter with a column of their own in `skills`, by kind. The column is named as
-# the key with "_" for "-".
+# What of a front matter has a column of its own in `skills`, by kind. Keys are named as their
+# columns; a file may write them with "-" for "_" (`allowed-tools`).
 TEXT_KEYS = ("name", "description", "version", "type", "status", "scope")
-NUMBER_KEYS = ("weight", "load-priority")
-# These have tables of their own, a row for each member, in order.
-LIST_KEYS = ("keywords", "tags", "capabilities", "dependencies", "references", "allowed-tools")
+NUMBER_KEYS = ("weight", "load_priority")
+# These have tables of their own (`skill_keywords` …), a row for each member, in order.
+LIST_KEYS = ("keywords", "tags", "capabilities", "dependencies", "references", "allowed_tools")
 
 
 @dataclass(frozen=True, slots=True)
