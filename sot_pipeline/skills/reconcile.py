@@ -1,0 +1,172 @@
+"""The plan of a sync of skills: what each side is to become, from three states. Pure.
+
+A dry run and a real one come from here. Who is which skill is `match.py`, how two versions of one
+become one is `threeway.py`; writing is `steps.skills`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sot_pipeline.skills.match import Triple
+from sot_pipeline.skills.merge import FieldConflict
+from sot_pipeline.skills.model import Skill
+from sot_pipeline.skills.threeway import MergedSkill
+
+
+class Direction(StrEnum):
+    """Which side a command writes."""
+
+    EXPORT = "export"
+    IMPORT = "import"
+    SYNC = "sync"
+
+    @property
+    def writes_files(self) -> bool:
+        """True where files follow the database."""
+        return self is not Direction.EXPORT
+
+    @property
+    def writes_database(self) -> bool:
+        """True where the database follows the files."""
+        return self is not Direction.IMPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one side's skill was and becomes; None where it is not, or no longer, there."""
+
+    before: Skill | None
+    after: Skill | None
+
+    @property
+    def path(self) -> str:
+        """Where the skill is afterwards, or was."""
+        return (self.after or self.before or _NOWHERE).path
+
+    @property
+    def moves(self) -> bool:
+        """True where its folder becomes another one."""
+        return bool(self.before and self.after and self.before.path != self.after.path)
+
+    @property
+    def edits(self) -> bool:
+        """True where what is in it changes."""
+        return bool(self.before and self.after and self.before.files != self.after.files)
+
+
+_NOWHERE = Skill("")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one skill. Where nothing is written on a side, its write is None.
+
+    `base` is what both sides are to have agreed on when all of it is done; `between`, while files
+    are still to be written: with it a run that is cut short there is gone on with by the next, and
+    no edit of either side looks like an old state. A frozen skill has conflicts and no writes.
+    """
+
+    triple: Triple
+    files: Write | None = None
+    database: Write | None = None
+    base: Skill | None = None
+    between: Skill | None = None
+    conflicts: tuple[FieldConflict, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing has to be written, not even what was agreed on."""
+        return not (self.files or self.database or self.conflicts) and self.base == self.triple.base
+
+
+@dataclass(frozen=True, slots=True)
+class SkillsPlan:
+    """Steps that do something, and how many skills are as they should be on both sides."""
+
+    direction: Direction
+    steps: tuple[Step, ...]
+    unchanged: int
+
+    def writes(self, side: str) -> tuple[Write, ...]:
+        """All writes of "files" or "database", in the order of paths."""
+        found = (step.files if side == "files" else step.database for step in self.steps)
+        return tuple(sorted((write for write in found if write), key=lambda write: write.path))
+
+    @property
+    def conflicts(self) -> tuple[tuple[Triple, FieldConflict], ...]:
+        """Every conflict with its skill."""
+        return tuple((step.triple, conflict) for step in self.steps for conflict in step.conflicts)
+
+
+def reconcile(
+    found: Sequence[Triple],
+    direction: Direction,
+    merged: Callable[[Triple], MergedSkill],
+    occupied: Mapping[str, Collection[str]],
+) -> SkillsPlan:
+    """The plan for these skills. `occupied` names, by side, paths that other skills have and keep."""
+    steps = _apart([_step(triple, direction, merged(triple)) for triple in found], occupied)
+    kept = tuple(step for step in steps if not step.is_empty)
+    return SkillsPlan(direction, kept, sum(_agrees(step) for step in steps))
+
+
+def _agrees(step: Step) -> bool:
+    return step.triple.ours == step.triple.theirs and not step.conflicts
+
+
+def _step(triple: Triple, direction: Direction, merged: MergedSkill) -> Step:
+    ours, theirs, result = triple.ours, triple.theirs, merged.skill
+    if merged.conflicts:
+        return Step(triple, base=triple.base, conflicts=merged.conflicts)
+    database = Write(theirs, result) if direction.writes_database and theirs != result else None
+    files = Write(ours, result) if direction.writes_files and ours != result else None
+    # The side that is not written holds what the next run has to compare with.
+    base = {Direction.EXPORT: ours, Direction.IMPORT: theirs, Direction.SYNC: result}[direction]
+    between = base if not files else ours if database else triple.base
+    return Step(triple, files, database, base=base, between=between)
+
+
+def _apart(steps: list[Step], occupied: Mapping[str, Collection[str]]) -> list[Step]:
+    """The steps, those frozen that would put two skills into one folder."""
+    while True:
+        clashing = {
+            index
+            for side in ("files", "database")
+            for index in _clashing(steps, side, occupied.get(side, ()))
+        }
+        if not clashing:
+            return steps
+        steps = [_frozen(step) if index in clashing else step for index, step in enumerate(steps)]
+
+
+def _clashing(steps: Sequence[Step], side: str, occupied: Iterable[str]) -> Iterator[int]:
+    """Indices of the steps that move or make a skill where another one is or comes to be."""
+    after = [_after(step, side) for step in steps]
+    times = Counter(skill.path for skill in after if skill) + Counter(occupied)
+    for index, (step, skill) in enumerate(zip(steps, after, strict=True)):
+        write = _write(step, side)
+        if skill and times[skill.path] > 1 and write and (write.moves or write.before is None):
+            yield index
+
+
+def _after(step: Step, side: str) -> Skill | None:
+    write = _write(step, side)
+    if write:
+        return write.after
+    return step.triple.ours if side == "files" else step.triple.theirs
+
+
+def _write(step: Step, side: str) -> Write | None:
+    return step.files if side == "files" else step.database
+
+
+def _frozen(step: Step) -> Step:
+    wanted = step.files or step.database
+    path = wanted.path if wanted else ""
+    before, ours, theirs = (skill and skill.path for skill in (step.triple.base, step.triple.ours, step.triple.theirs))
+    conflict = FieldConflict("skill_path", before, ours, theirs or path)
+    return replace(step, files=None, database=None, base=step.triple.base, between=None, conflicts=(conflict,))

@@ -1,0 +1,119 @@
+"""Two versions of one skill become one: its folder, its SKILL.md, its other files. Pure.
+
+How two versions of a SKILL.md become one is `merge.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Generic, NamedTuple, TypeVar
+
+from sot_pipeline.skills.match import Triple
+from sot_pipeline.skills.merge import FieldConflict, merge_documents
+from sot_pipeline.skills.model import DOCUMENT, File, Skill
+
+Value = TypeVar("Value")
+
+# Names of conflicts that are none of a field or a file.
+WHOLE = "skill"
+PATH = "skill_path"
+
+
+class Take(StrEnum):
+    """Whose version holds where both changed the same."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class MergedSkill:
+    """What both sides are to hold (None: nothing, it was deleted); with conflicts it means nothing."""
+
+    skill: Skill | None
+    conflicts: tuple[FieldConflict, ...] = ()
+
+
+def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None = None) -> MergedSkill:
+    """What a skill becomes. A change on one side holds; the same change on both is none.
+
+    Where both changed the same thing it is a conflict, unless `take` says whose holds; `document` is
+    the SKILL.md that somebody made of both. Raises SkillUnreadable for a SKILL.md that cannot be read.
+    """
+    base, ours, theirs = triple.base, triple.ours, triple.theirs
+    if document is None or ours is None or theirs is None:
+        whole = _three_way(base, ours, theirs, take if ours is None or theirs is None else None)
+        if whole.decided:
+            return MergedSkill(whole.value)
+    if ours is None or theirs is None:
+        return MergedSkill(None, (FieldConflict(WHOLE, *(skill and skill.path for skill in (base, ours, theirs))),))
+    path = _three_way(base and base.path, ours.path, theirs.path, take)
+    conflicts = [] if path.decided else [FieldConflict(PATH, base and base.path, ours.path, theirs.path)]
+    files: dict[str, File] = {}
+    for name in sorted(ours.files.keys() | theirs.files.keys()):
+        versions = _Versions(base and base.files.get(name), ours.files.get(name), theirs.files.get(name))
+        merged, found = _merged_file(name, versions, take, document if name == DOCUMENT else None)
+        conflicts += found
+        if merged:
+            files[name] = merged
+    return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts))
+
+
+class _Versions(NamedTuple):
+    base: File | None
+    ours: File | None
+    theirs: File | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice(Generic[Value]):
+    """Which of two values holds, where that is decided."""
+
+    value: Value | None
+    decided: bool = True
+
+
+def _three_way(base: Value | None, ours: Value | None, theirs: Value | None, take: Take | None) -> _Choice[Value]:
+    if ours == theirs or theirs == base or take is Take.OURS:
+        return _Choice(ours)
+    if ours == base or take is Take.THEIRS:
+        return _Choice(theirs)
+    return _Choice(None, decided=False)
+
+
+def _merged_file(
+    name: str, versions: _Versions, take: Take | None, document: bytes | None
+) -> tuple[File | None, Sequence[FieldConflict]]:
+    """One file of both; which content and whether it can be executed are two questions."""
+    base, ours, theirs = versions
+    if ours is None or theirs is None:
+        either = _three_way(base, ours, theirs, take)
+        return either.value, () if either.decided else (_file_conflict(name, versions),)
+    executable = _three_way(base and base.executable, ours.executable, theirs.executable, take)
+    content = _three_way(base and base.content, ours.content, theirs.content, None if name == DOCUMENT else take)
+    conflicts: list[FieldConflict] = []
+    if document is not None:
+        content = _Choice(document)
+    elif name == DOCUMENT and not content.decided:
+        merged = merge_documents(base.content if base else b"", ours.content, theirs.content, take)
+        content, conflicts = _Choice(merged.document), list(merged.conflicts)
+    if not (content.decided and executable.decided):
+        conflicts.append(_file_conflict(name, versions))
+    return File(content.value or b"", bool(executable.value)), conflicts
+
+
+def _file_conflict(name: str, versions: _Versions) -> FieldConflict:
+    return FieldConflict(name, *(_told(file) for file in versions))
+
+
+def _told(file: File | None) -> str | None:
+    """A file in a conflict, for people: its text where it is one."""
+    if file is None:
+        return None
+    try:
+        return file.content.decode()
+    except UnicodeDecodeError:
+        return f"<{len(file.content)} bytes, SHA-256 {sha256(file.content).hexdigest()}>"
