@@ -6,9 +6,10 @@ so whoever opens a file asks here as well.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from sot_pipeline.errors import FileUnusable
 
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a pipe waits for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SMALL = 1024 * 1024
@@ -71,6 +73,23 @@ def open_inside(root: Path, relative: str) -> Iterator[BufferedReader]:
             yield file
     finally:
         os.close(descriptor)
+
+
+def folder_below(root: Path, parts: Sequence[str]) -> int:
+    """A folder below `root`, made where it is missing, opened without following links; the caller closes it.
+
+    Raises OSError where that cannot be done.
+    """
+    folder = os.open(os.path.realpath(root), _LISTED)
+    for part in parts:
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+            below = os.open(part, _LISTED, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = below
+    return folder
 
 
 def _open_below(root: str, parts: tuple[str, ...]) -> int:

@@ -20,7 +20,8 @@ VARIABLE = "SOT_FAILPOINT"
 class Failpoint(StrEnum):
     """Every point, in the order in which a sync in full reaches them.
 
-    The last group belongs to a rebuild, or to the first sync of a project, instead of those of an update.
+    The second group belongs to a rebuild, or to the first sync of a project, instead of those of an
+    update; the third to skills.
     """
 
     SCHEMA_UPGRADED = "schema-upgraded"
@@ -55,6 +56,13 @@ class Failpoint(StrEnum):
     VERSION_BEFORE_SWAP = "version-before-swap"
     VERSION_SWAPPED = "version-swapped"
     VERSION_STARTED = "version-started"
+
+    SKILLS_COMMITTED = "skills-committed"
+    SKILL_FILE_MOVED = "skill-file-moved"
+    SKILL_COLLECTED = "skill-collected"
+    SKILL_MOVED = "skill-moved"
+    SKILL_FILE_WRITTEN = "skill-file-written"
+    SKILLS_WRITTEN = "skills-written"
 
 
 def _nothing(point: Failpoint) -> None:

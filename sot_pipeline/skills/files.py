@@ -50,6 +50,16 @@ def read_skills(root: Path) -> FoundSkills:
     return search.found()
 
 
+def read_skill(root: Path, path: str) -> Skill | None:
+    """The one skill at `path`, temporary folders of ours included; None where there is none, or none that is usable."""
+    search = _Search(root)
+    try:
+        search.look_into("" if path == "." else f"{path}/", None)
+    except OSError:
+        return None
+    return search.found().skills.get(path)
+
+
 @dataclass(slots=True)
 class _Search:
     root: Path

@@ -1,0 +1,222 @@
+"""Writing the folders of skills: file by file, each in one step, and none that is not as it was read.
+
+Every folder on the way is opened below the one before without following links. Skills that move, or
+go, are first collected in a folder of their own beside the others (`.sot-{uid}.tmp`), their SKILL.md
+last; from there they go on, again SKILL.md last. Wherever a process dies, the same moves asked for
+again are finished, also where two skills swap their places.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable
+from sot_pipeline.runtime.contained import folder_below
+from sot_pipeline.runtime.failpoints import Failpoint, reach
+from sot_pipeline.skills.files import below, read_skill
+from sot_pipeline.skills.model import DOCUMENT, File, Skill
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_EXECUTE = 0o111
+# What a file system without hard links says.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK})
+
+# An open folder and a name in it.
+_Entry: TypeAlias = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A skill on its way: from where, to where (None: it is deleted), and the hash of what it is to hold."""
+
+    uid: str
+    source: str
+    target: str | None
+    folder_hash: str
+
+    @property
+    def temporary(self) -> str:
+        """The folder that it is collected in, below the skills root."""
+        return f".sot-{self.uid}.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class SkillFolders:
+    """The skills below `root`, which is made with the first of them."""
+
+    root: Path
+
+    def write(self, before: Skill | None, after: Skill) -> None:
+        """Make the folder of `after`, which holds what `before` says, hold `after`.
+
+        Files that are as they should be are not touched. A new skill's SKILL.md is written last:
+        without it there is no skill. Raises FileChangedMeanwhile where a file is not as `before` has
+        it, FileUnusable where one cannot be written; what was written before stays.
+        """
+        old = before.files if before else {}
+        for name in _document_last(after.files):
+            if old.get(name) != after.files[name]:
+                self._put(below(after.path, name), after.files[name], old.get(name))
+                reach(Failpoint.SKILL_FILE_WRITTEN)
+        for name in sorted(old.keys() - after.files.keys()):
+            self._remove(below(after.path, name), old[name])
+
+    def move(self, moves: Sequence[Move]) -> list[Move]:
+        """Make, or finish, these moves; answers those that were not begun, since the skill is another by now.
+
+        Raises FileChangedMeanwhile where a file stands at the target, FileUnusable where one cannot be
+        moved; asked for again they go on.
+        """
+        begun = [move for move in moves if self._collect(move)]
+        for move in begun:
+            if move.target is None:
+                self._drop(move.temporary)
+            else:
+                self._move_files(move.temporary, move.target)
+            reach(Failpoint.SKILL_MOVED)
+        return [move for move in moves if move not in begun]
+
+    def _collect(self, move: Move) -> bool:
+        """Bring all files of a skill into its temporary folder; False where it is not what is to be moved."""
+        if (self.root / move.temporary / DOCUMENT).exists():
+            return True
+        if not (self.root / move.temporary).exists():
+            found = read_skill(self.root, move.source)
+            if found is None or found.folder_hash != move.folder_hash:
+                return False
+        self._move_files(move.source, move.temporary)
+        reach(Failpoint.SKILL_COLLECTED)
+        return True
+
+    def _move_files(self, source: str, target: str) -> None:
+        found = read_skill(self.root, source)
+        if found is None:
+            raise self._changed(source)
+        for name in _document_last(found.files):
+            old_path, new_path = below(source, name), below(target, name)
+            with self._folder_of(old_path) as (old, file), self._folder_of(new_path) as (new, _):
+                self._place(new_path, (old, file), (new, file))
+            reach(Failpoint.SKILL_FILE_MOVED)
+        self._prune(below(source, name) for name in found.files)
+
+    def _drop(self, folder: str) -> None:
+        found = read_skill(self.root, folder)
+        paths = [below(folder, name) for name in _document_last(found.files)] if found else []
+        for path in paths:
+            with self._folder_of(path) as (opened, file):
+                os.unlink(file, dir_fd=opened)
+        self._prune(paths)
+
+    def _put(self, path: str, new: File, expected: File | None) -> None:
+        """Write one file whole, replacing `expected` (None: there is none). Equal bytes are not written again."""
+        with self._folder_of(path) as (folder, name):
+            present = _read(folder, name)
+            if present == new:
+                return
+            self._require(path, present, expected)
+            temporary = f".sot-{secrets.token_hex(8)}.tmp"
+            try:
+                _write(folder, temporary, new, like=name if present else None)
+                if present is None:
+                    self._place(path, (folder, temporary), (folder, name))
+                else:
+                    self._require(path, _read(folder, name), expected)
+                    os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+            finally:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+
+    def _remove(self, path: str, expected: File) -> None:
+        with self._folder_of(path) as (folder, name):
+            present = _read(folder, name)
+            if present is None:
+                return
+            self._require(path, present, expected)
+            os.unlink(name, dir_fd=folder)
+        self._prune((path,))
+
+    def _place(self, path: str, source: _Entry, target: _Entry) -> None:
+        """Move a file to where none is. Linked, since a rename would replace what came there meanwhile."""
+        (old, file), (new, name) = source, target
+        try:
+            os.link(file, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+        except FileExistsError:
+            if _read(old, file) != _read(new, name):
+                raise self._changed(path) from None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.rename(file, name, src_dir_fd=old, dst_dir_fd=new)
+            return
+        os.unlink(file, dir_fd=old)
+        os.fsync(new)
+
+    def _require(self, path: str, present: File | None, expected: File | None) -> None:
+        if present != expected:
+            raise self._changed(path)
+
+    def _changed(self, path: str) -> FileChangedMeanwhile:
+        return FileChangedMeanwhile(
+            f"{self.root / path}: somebody changed it while it was synced; their version was kept.",
+            remedy="Run the same command again.",
+        )
+
+    @contextmanager
+    def _folder_of(self, path: str) -> Iterator[_Entry]:
+        """The folder a file is in, made where it is missing, and the file's name."""
+        *folders, name = path.split("/")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            folder = folder_below(self.root, folders)
+            try:
+                yield folder, name
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise FileUnusable(
+                f"{self.root / path}: cannot be written ({error.strerror}).",
+                remedy="Mend its permissions, replace symbolic links on the way, or free some space.",
+            ) from error
+
+    def _prune(self, paths: Iterable[str]) -> None:
+        """Remove the folders of these files, and those above up to the root, as far as they are empty."""
+        for folder in sorted({parent for path in paths for parent in PurePosixPath(path).parents[:-1]}, reverse=True):
+            with contextlib.suppress(OSError):
+                (self.root / folder).rmdir()
+
+
+def _document_last(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (name == DOCUMENT, name))
+
+
+def _read(folder: int, name: str) -> File | None:
+    """A file as it is now, None where there is none. Raises OSError for what is no regular file."""
+    try:
+        descriptor = os.open(name, _READ, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as opened:
+        return File(opened.read(), bool(os.fstat(descriptor).st_mode & 0o100))
+
+
+def _write(folder: int, name: str, new: File, *, like: str | None) -> None:
+    """A new file of that content, with the permissions of another one but for who may execute it."""
+    descriptor = os.open(name, _NEW, 0o777 if new.executable else 0o666, dir_fd=folder)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(new.content)
+        opened.flush()
+        if like is not None:
+            mode = os.stat(like, dir_fd=folder, follow_symlinks=False).st_mode & 0o777
+            readers = (mode & 0o444) >> 2
+            os.fchmod(descriptor, mode | readers if new.executable else mode & ~_EXECUTE)
+        os.fsync(descriptor)
