@@ -16,7 +16,7 @@ from sot_pipeline.skills import header, spans
 from sot_pipeline.skills.front_matter import Template, fields_from, read_template, split, values_of
 from sot_pipeline.skills.header import Entry, Node, Scalar, Sequence
 from sot_pipeline.skills.model import Fields
-from sot_pipeline.skills.values import Value, same, separator_of
+from sot_pipeline.skills.values import Value, first_difference, same, same_values, separator_of
 
 # The public convention writes this one key with a hyphen.
 _WRITTEN = {"allowed_tools": "allowed-tools"}
@@ -31,7 +31,7 @@ def render(template: bytes, fields: Fields, body: str) -> bytes:
     """
     found = read_template(template)
     wanted = _values_from(fields)
-    if not _agree(values_of(found), wanted):
+    if not same_values(values_of(found), wanted):
         found = _edited(found, wanted)
     closing = found.closing
     if closing.startswith("---") and body and closing[-1] not in "\r\n":
@@ -69,7 +69,7 @@ def _edited(template: Template, wanted: Mapping[str, Value]) -> Template:
     """`template` with the values `wanted`, changed one difference at a time."""
     if not template.closing:
         template = _fenced(template)
-    while (key := _difference(values := values_of(template), wanted)) is not None:
+    while (key := first_difference(values := values_of(template), wanted)) is not None:
         _refuse_anchors(template, key)
         step = _step(_Place(template.text, _line_break(template)), template.root, template.entries, values, wanted)
         template = _accepted(template, key, step)
@@ -106,7 +106,7 @@ def _accepted(template: Template, key: str, step: _Step) -> Template:
         except (SkillUnreadable, UnicodeEncodeError):
             continue
         others = {name: spans.source_of(text, entry) for name, entry in found.entries.items() if name != key}
-        if found.text == text and others == kept and _agree(values_of(found), step.values):
+        if found.text == text and others == kept and same_values(values_of(found), step.values):
             return found
     raise EditRefused(key, f"'{key}' cannot be changed in place without touching anything else.")
 
@@ -130,7 +130,7 @@ def _step(
     new: Mapping[str, Value],
 ) -> _Step:
     """The first difference between two mappings, made at the innermost key that differs."""
-    key = _difference(old, new)
+    key = first_difference(old, new)
     assert key is not None  # noqa: S101  # asked only where there is one
     entry = entries.get(key)
     if key not in new:
@@ -162,15 +162,3 @@ def _change(place: _Place, key: str, node: Node, old: Value, new: Value) -> tupl
         ways = (joined, new)
         return (text for way in ways for text in spans.replaced(place.text, node, way, place.line_break)), new
     return spans.replaced(place.text, node, new, place.line_break), new
-
-
-def _difference(old: Mapping[str, Value], new: Mapping[str, Value]) -> str | None:
-    """The first key whose value differs, or that only one of both has."""
-    for key in (*old, *(key for key in new if key not in old)):
-        if key not in old or key not in new or not same(old[key], new[key]):
-            return key
-    return None
-
-
-def _agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
-    return _difference(one, other) is None

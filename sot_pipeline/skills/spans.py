@@ -116,14 +116,14 @@ def _restyled(text: str, node: Scalar, value: str, line_break: str) -> Iterator[
     """`value` in the style of `node` first."""
     source = text[node.start : end_of(text, node)]
     # A version was 1.0 without quotes: then 2.0 needs none either.
-    was_bare = is_plain(node) and not isinstance(resolved(node.text), str)
-    if not node.style and was_bare and is_misread(value) and "\n" not in value:
+    was_bare = not node.style and isinstance(resolved(node.text), int | float)
+    if was_bare and is_plain(node) and is_misread(value) and "\n" not in value:
         yield value
     elif node.style == "'" and "\n" not in value:
         yield "'" + value.replace("'", "''") + "'"
     elif node.style == '"':
         yield double_quoted(value)
-    elif node.style in ("|", ">"):
+    elif node.style in ("|", ">") and value:
         lines = _LINE_BREAK.split(source)
         behind = re.sub(r"^[|>][-+0-9]*", "", lines[0])
         content = next((line for line in lines[1:] if line.strip()), "")
@@ -172,12 +172,21 @@ def _block_members(text: str, node: Sequence, old: list[Json], new: list[Json], 
     margin = text[starts[0] : dashes[0]] + "- "
     above = ["", *(text[end:start] for end, start in zip(ends, starts[1:], strict=False))]
     sources = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    names, new_names = list(map(canonical_json, old)), list(map(canonical_json, new))
+    steps = SequenceMatcher(None, names, new_names, autojunk=False).get_opcodes()
+    # A member that goes here may come back there: it keeps its quotes and its comment.
+    moved = {
+        names[number]: sources[number]
+        for kind, first, last, *_ in steps
+        if kind != "equal"
+        for number in range(first, last)
+    }
     found = ""
-    matcher = SequenceMatcher(None, list(map(canonical_json, old)), list(map(canonical_json, new)), autojunk=False)
-    for kind, first, last, new_first, new_last in matcher.get_opcodes():
+    for kind, first, last, new_first, new_last in steps:
         if kind == "equal":
             found += "".join(above[number] + sources[number] for number in range(first, last))
-        else:
-            found += "".join(above[first:last])
-            found += "".join(margin + in_flow(value) + line_break for value in new[new_first:new_last])
+            continue
+        found += "".join(above[first:last])
+        for name, value in zip(new_names[new_first:new_last], new[new_first:new_last], strict=True):
+            found += moved.pop(name, margin + in_flow(value) + line_break)
     return text[: starts[0]] + found + text[ends[-1] :]

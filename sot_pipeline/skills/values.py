@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from sot_pipeline.plan import Json
-from sot_pipeline.skills.header import Alias, Mapping, Node, Scalar, Sequence
+from sot_pipeline.skills import header
+from sot_pipeline.skills.header import Alias, Node, Scalar, Sequence
 from sot_pipeline.skills.model import LIST_KEYS, TEXT_KEYS
 
 # What one key is worth: a text, a number, a list of a list key (a tuple), or the JSON of `extra`.
@@ -40,11 +41,24 @@ def same(one: Value, other: Value) -> bool:
     return one == other
 
 
-def _members(key: str, node: Scalar | Sequence | Mapping) -> tuple[str, ...] | None:
+def first_difference(old: Mapping[str, Value], new: Mapping[str, Value]) -> str | None:
+    """The first key whose value differs, or that only one of both has."""
+    for key in (*old, *(key for key in new if key not in old)):
+        if key not in old or key not in new or not same(old[key], new[key]):
+            return key
+    return None
+
+
+def same_values(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    """True where both have the same keys with the same values, in any order."""
+    return first_difference(one, other) is None
+
+
+def _members(key: str, node: Scalar | Sequence | header.Mapping) -> tuple[str, ...] | None:
     """The members of a list, none for null; None where `node` cannot be one."""
     if isinstance(node, Scalar):
         return () if _is_null(node) else tuple(cut_list(node.text, spaces=key == "allowed_tools"))
-    if isinstance(node, Mapping):
+    if isinstance(node, header.Mapping):
         return None
     scalars = [item.target if isinstance(item, Alias) else item for item in node.items]
     texts = [item.text for item in scalars if isinstance(item, Scalar) and not _is_null(item)]
