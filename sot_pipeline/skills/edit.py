@@ -32,10 +32,10 @@ def render(template: bytes, fields: Fields, body: str) -> bytes:
     found = read_template(template)
     wanted = _values_from(fields)
     if not same_values(values_of(found), wanted):
-        found = _edited(found, wanted)
+        found = _edited(found if found.closing else _fenced(found, body), wanted)
     closing = found.closing
     if closing.startswith("---") and body and closing[-1] not in "\r\n":
-        closing += _line_break(found)  # the file ended with its front matter
+        closing += _line_break(found.opening)  # the file ended with its front matter
     edited = f"{found.opening}{found.text}{closing}"
     try:
         document = (edited + body).encode()
@@ -67,22 +67,22 @@ def _kinds(fields: Fields) -> tuple[Mapping[str, Value], ...]:
 
 def _edited(template: Template, wanted: Mapping[str, Value]) -> Template:
     """`template` with the values `wanted`, changed one difference at a time."""
-    if not template.closing:
-        template = _fenced(template)
     while (key := first_difference(values := values_of(template), wanted)) is not None:
         _refuse_anchors(template, key)
-        step = _step(_Place(template.text, _line_break(template)), template.root, template.entries, values, wanted)
+        step = _step(_Place(template.text, _line_break(template.opening)), template.root, template.entries, values, wanted)
         template = _accepted(template, key, step)
     return template
 
 
-def _fenced(template: Template) -> Template:
-    """An empty front matter for a document that has none."""
-    return _read(Template(template.opening + "---\n", "", "---\n", {}, None))
+def _fenced(template: Template, body: str) -> Template:
+    """An empty front matter for a document that has none, with the line breaks of its body."""
+    fence = "---" + _line_break(body)
+    return _read(Template(template.opening + fence, "", fence, {}, None))
 
 
-def _line_break(template: Template) -> str:
-    found = re.search(r"\r\n|\n|\r", template.opening)
+def _line_break(text: str) -> str:
+    """The first line break of `text`."""
+    found = re.search(r"\r\n|\n|\r", text)
     return found[0] if found else "\n"
 
 

@@ -42,11 +42,14 @@ def same(one: Value, other: Value) -> bool:
 
 
 def first_difference(old: Mapping[str, Value], new: Mapping[str, Value]) -> str | None:
-    """The first key whose value differs, or that only one of both has."""
-    for key in (*old, *(key for key in new if key not in old)):
-        if key not in old or key not in new or not same(old[key], new[key]):
+    """The first key whose value differs, or that only one of both has; what only `old` has comes last.
+
+    Whoever mends one difference after the other thus never empties a mapping that stays.
+    """
+    for key, value in new.items():
+        if key not in old or not same(old[key], value):
             return key
-    return None
+    return next((key for key in old if key not in new), None)
 
 
 def same_values(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:

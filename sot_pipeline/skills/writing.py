@@ -19,7 +19,7 @@ _MISREAD = re.compile(
     r"|\d{4}-\d\d?-\d\d?(?:[Tt ].*)?|[-+]?[0-9][0-9_,:.]*|[-+]?0[xb][0-9a-fA-F_]+"
 )
 # What certainly reads back as it is, inside brackets as well.
-_SIMPLE = re.compile(r"[\w.(/@][\w./()*+@-]*(?: [\w./()*+@-]+)*")
+_SIMPLE = re.compile(r"[\w.(/][\w./()*+@-]*(?: [\w./()*+@-]+)*")
 # Characters that JSON leaves alone and YAML takes for line breaks or refuses.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
