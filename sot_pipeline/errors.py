@@ -118,6 +118,22 @@ class ReadmeMarkersError(SotError):
     """The README's summary markers are missing, repeated or reversed; nothing was changed."""
 
 
+class SkillUnreadable(SotError):
+    """A SKILL.md that cannot be read; `line` counts from 1. It is quarantined, never written."""
+
+    def __init__(self, message: str, line: int) -> None:
+        self.line = line
+        super().__init__(message)
+
+
+class EditRefused(SotError):
+    """A front matter (or body: `key` is "body") cannot be changed in place; it is as it was."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
 class FileChangedMeanwhile(SotError):
     """Somebody edited a file between our read and our write; their edit is kept."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from sot_pipeline.plan import Json
 
@@ -26,10 +25,10 @@ class Fields:
     a column, or whose value does not fit it, is in `extra`.
     """
 
-    texts: Mapping[str, str] = MappingProxyType({})
-    numbers: Mapping[str, int | float] = MappingProxyType({})
-    lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    extra: Mapping[str, Json] = MappingProxyType({})
+    texts: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, int | float] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
