@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from hashlib import sha256
 
 from sot_pipeline.plan import Json
 
@@ -26,10 +26,10 @@ class Fields:
     a column, or whose value does not fit it, is in `extra`.
     """
 
-    texts: Mapping[str, str] = MappingProxyType({})
-    numbers: Mapping[str, int | float] = MappingProxyType({})
-    lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    extra: Mapping[str, Json] = MappingProxyType({})
+    texts: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, int | float] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,9 @@ class Skill:
     def document(self) -> bytes:
         """The SKILL.md."""
         return self.files[DOCUMENT].content
+
+    @property
+    def folder_hash(self) -> str:
+        """SHA-256 (hex) over names, bytes and executable bits of all files, wherever the folder is."""
+        lines = [f"{sha256(file.content).hexdigest()} {file.executable:d} {name}" for name, file in self.files.items()]
+        return sha256("\0".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
