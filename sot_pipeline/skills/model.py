@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from sot_pipeline.plan import Json
 
@@ -54,3 +55,9 @@ class Skill:
     def document(self) -> bytes:
         """The SKILL.md."""
         return self.files[DOCUMENT].content
+
+    @property
+    def folder_hash(self) -> str:
+        """SHA-256 (hex) over names, bytes and executable bits of all files, wherever the folder is."""
+        lines = [f"{sha256(file.content).hexdigest()} {file.executable:d} {name}" for name, file in self.files.items()]
+        return sha256("\0".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()

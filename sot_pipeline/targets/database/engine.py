@@ -194,6 +194,14 @@ class Engine(Protocol):
         """Write rows of any table, each with the target's columns; one that has the same key is replaced."""
         ...
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
+        """Add rows with these columns to any table."""
+        ...
+
+    def tolerant(self) -> AbstractContextManager[None]:
+        """In the block, text that is not UTF-8 (SQLite stores any) is read with its bytes as lone surrogates."""
+        ...
+
     def delete(self, keys: Sequence[RecordKey]) -> None:
         """Delete these entries from `sot_entries`."""
         ...

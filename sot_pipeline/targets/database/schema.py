@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Ours alone: a PostgreSQL database may be shared with Dagster, which keeps an `alembic_version`.
 VERSION_TABLE = "sot_alembic_version"
-HEAD = "0003"
+HEAD = "0004"
 # Key of the advisory lock that writers of the schema take in PostgreSQL ("sot" in ASCII).
 SCHEMA_LOCK = 0x736F74
 

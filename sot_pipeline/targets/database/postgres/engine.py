@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -221,11 +221,22 @@ class PostgresEngine:
     def _staged(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[None]:
         """During the block `rows` are in the table `sot_stage`, whose columns are these of `table`."""
         self.execute(_STAGE.format(", ".join(columns), table))
-        with self._opened().cursor() as cursor, cursor.copy("COPY sot_stage FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        self._copy_text("sot_stage", rows)
         yield
         self.execute("DROP TABLE sot_stage")
+
+    def _copy_text(self, target: str, rows: Iterable[Sequence[Value]]) -> None:
+        with self._opened().cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
+        """See `Engine.insert`."""
+        self._copy_text(f"{table} ({', '.join(columns)})", rows)
+
+    def tolerant(self) -> AbstractContextManager[None]:
+        """See `Engine.tolerant`; here all text is UTF-8."""
+        return nullcontext()
 
     def delete(self, keys: Sequence[RecordKey]) -> None:
         """See `Engine.delete`."""

@@ -26,6 +26,8 @@ _REFUSALS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (errors.DiskFull, "has no space left", "Free some space; nothing was half-written."),
     (errors.SerializationFailure, "undid the transaction because of another one", "Run the same command again."),
     (errors.DeadlockDetected, "undid the transaction because of another one", "Run the same command again."),
+    # Rows that we looked at are ours until we commit; a key that was free then is not.
+    (errors.UniqueViolation, "undid the transaction because of another one", "Run the same command again."),
     (
         errors.IdleInTransactionSessionTimeout,
         "ended a transaction in which nothing happened for too long",

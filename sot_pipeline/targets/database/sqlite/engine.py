@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -115,7 +116,9 @@ class SqliteEngine:
         return self._connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(self.path))}?mode={mode}", uri=True, isolation_level=None)
+        connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode={mode}", uri=True, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")  # each connection has to ask for it
+        return connection
 
     def upgrade(self, deadline: Deadline) -> None:
         """See `Engine.upgrade`."""
@@ -168,6 +171,20 @@ class SqliteEngine:
     def merge(self, target: Target, rows: Sequence[Sequence[Value]]) -> None:
         """See `Engine.merge`."""
         self.execute_many(merging(target, f"VALUES ({', '.join('?' * len(target.columns))})"), rows)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
+        """See `Engine.insert`."""
+        self.execute_many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows)
+
+    @contextmanager
+    def tolerant(self) -> Iterator[None]:
+        """See `Engine.tolerant`."""
+        connection = self._opened()
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        try:
+            yield
+        finally:
+            connection.text_factory = str
 
     def delete(self, keys: Sequence[RecordKey]) -> None:
         """See `Engine.delete`."""
