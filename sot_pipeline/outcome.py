@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sot_pipeline.errors import EXIT_DISAGREE, EXIT_OK, EXIT_PROBLEMS, SotError
+from sot_pipeline.errors import EXIT_CONFLICTS, EXIT_DISAGREE, EXIT_OK, EXIT_PROBLEMS, SotError
 from sot_pipeline.plan import Counts, Json, Problem, RecordKey, Severity
 
 
@@ -174,6 +174,63 @@ class CodeOutcome:
             return self.error.exit_code
         broken = any(problem.severity is Severity.ERROR for problem in self.problems)
         return EXIT_PROBLEMS if broken else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class SkillChanges:
+    """What happened, or would, to the skills of one side, by path; one that is renamed may be updated too."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """Created, updated or renamed, and deleted skills; `unchanged` is not known of one side."""
+        touched = {*self.updated, *(new for _, new in self.renamed)}
+        return Counts(len(self.created), len(touched), len(self.deleted))
+
+
+@dataclass(frozen=True, slots=True)
+class SkillConflict:
+    """Something of the skill at `path` that both sides changed: a key, "body", a file, "skill_path" or "skill"."""
+
+    path: str
+    field: str
+    base: str | None
+    ours: str | None
+    theirs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SkillsOutcome:
+    """What was, or without `execute` would be, done to the skills of one project.
+
+    A side that the command does not write is None. `unchanged` counts skills on which both agreed.
+    `quarantined` leads from paths to the reason why those are left alone. `error` is what stopped it.
+    """
+
+    project_id: str
+    files: SkillChanges | None = None
+    database: SkillChanges | None = None
+    unchanged: int = 0
+    conflicts: tuple[SkillConflict, ...] = ()
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    error: SotError | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """That of what stopped it, else 1 for an error, 7 for conflicts, 1 for the quarantined, 0."""
+        if self.error:
+            return self.error.exit_code
+        if any(problem.severity is Severity.ERROR for problem in self.problems):
+            return EXIT_PROBLEMS
+        if self.conflicts:
+            return EXIT_CONFLICTS
+        return EXIT_PROBLEMS if self.quarantined else EXIT_OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,9 @@ def _edited(template: Template, wanted: Mapping[str, Value]) -> Template:
     """`template` with the values `wanted`, changed one difference at a time."""
     while (key := first_difference(values := values_of(template), wanted)) is not None:
         _refuse_anchors(template, key)
-        step = _step(_Place(template.text, _line_break(template.opening)), template.root, template.entries, values, wanted)
+        step = _step(
+            _Place(template.text, _line_break(template.opening)), template.root, template.entries, values, wanted
+        )
         template = _accepted(template, key, step)
     return template
 

@@ -58,7 +58,7 @@ def triples(
 
 
 def _by_path_or_move(base: Mapping[str, Skill], files: Mapping[str, Skill]) -> dict[str, str]:
-    """uid → path of the folders that stayed, or that hold elsewhere what they held."""
+    """Uid → path of the folders that stayed, or that hold elsewhere what they held."""
     uids = {skill.path: uid for uid, skill in base.items()}
     moves = _moves(base, files, uids)
     stayed = {uid: path for path, uid in uids.items() if path in files and uid not in moves}
@@ -66,11 +66,13 @@ def _by_path_or_move(base: Mapping[str, Skill], files: Mapping[str, Skill]) -> d
 
 
 def _moves(base: Mapping[str, Skill], files: Mapping[str, Skill], uids: Mapping[str, str]) -> dict[str, str]:
-    """uid → new path. Only a folder whose old place is empty, or taken by another that moved, did move.
+    """Uid → new path. Only a folder whose old place is empty, or taken by another that moved, did move.
 
     Who copies a folder and edits the original has edited the original.
     """
-    changed = {path: skill for path, skill in files.items() if path not in uids or base[uids[path]].files != skill.files}
+    changed = {
+        path: skill for path, skill in files.items() if path not in uids or base[uids[path]].files != skill.files
+    }
     missing = {uid: skill for uid, skill in base.items() if skill.path not in files or skill.path in changed}
     here, there = _only_ones(changed.items(), _content), _only_ones(missing.items(), _content)
     moves = {there[content]: here[content] for content in there.keys() & here.keys()}
@@ -89,9 +91,7 @@ def _by_name(
     return {there[name]: here[name] for name in there.keys() & here.keys() if name is not None}
 
 
-def _only_ones(
-    skills: Iterable[tuple[str, Skill]], feature_of: Callable[[Skill], Feature]
-) -> dict[Feature, str]:
+def _only_ones(skills: Iterable[tuple[str, Skill]], feature_of: Callable[[Skill], Feature]) -> dict[Feature, str]:
     """Feature → key of the one skill that has it."""
     featured = [(feature_of(skill), key) for key, skill in skills]
     times = Counter(feature for feature, _ in featured)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias, cast
 
 from sot_pipeline.errors import EditRefused, SkillUnreadable
@@ -19,6 +19,13 @@ from sot_pipeline.skills.lines import merge_lines
 from sot_pipeline.skills.values import Value, same, same_values
 
 BODY = "body"
+
+
+class Take(StrEnum):
+    """Whose version holds where both changed the same."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +49,40 @@ class Merged:
     conflicts: tuple[FieldConflict, ...] = ()
 
 
-def merge_documents(base: bytes, ours: bytes, theirs: bytes) -> Merged:
+def merge_documents(base: bytes, ours: bytes, theirs: bytes, take: Take | None = None) -> Merged:
     """`ours` with the changes that `theirs` made to `base`.
 
     Where one side changed nothing, the result is the other's bytes. Lists are merged as sets: in the
-    order of ours, what theirs added behind. Raises SkillUnreadable where any of the three cannot be read
-    and is needed.
+    order of ours, what theirs added behind. With `take` there are no conflicts: that side's field
+    holds. Raises SkillUnreadable where any of the three cannot be read and is needed.
     """
     if base == theirs or ours == theirs:
         return Merged(ours)
     if base == ours:
         return Merged(theirs)
     before, mine, yours = split(base), split(ours), split(theirs)
+    chosen = mine if take is Take.OURS else yours
     body = merge_lines(before.body, mine.body, yours.body)
+    if body is None and take:
+        body = chosen.body
     in_body = FieldConflict(BODY, before.body, mine.body, yours.body)
-    header = _merge_headers(before.template, mine.template, yours.template)
+    header = _merge_headers(before.template, mine.template, yours.template, take)
     if body is None or header.document is None:
         return Merged(None, header.conflicts if body is not None else (*header.conflicts, in_body))
     try:
         return Merged(render(header.document, fields_of(header.document), body))
     except EditRefused:  # the result has no front matter, and its body begins like one
-        return Merged(None, (in_body,))
+        return Merged(ours if take is Take.OURS else theirs) if take else Merged(None, (in_body,))
 
 
-def _merge_headers(base: bytes, ours: bytes, theirs: bytes) -> Merged:
+def _merge_headers(base: bytes, ours: bytes, theirs: bytes, take: Take | None) -> Merged:
     """The front matter of the result, as `document`."""
     if base == theirs or ours == theirs:
         return Merged(ours)
     if base == ours:
         return Merged(theirs)
     before, mine, yours = (values_of(read_template(template)) for template in (base, ours, theirs))
-    values, conflicts = _merge_mappings("", before, mine, yours)
+    values, conflicts = _merge_mappings("", before, mine, yours, take)
     if conflicts:
         return Merged(None, tuple(conflicts))
     # Where lines merge to the same values, what theirs did to comments and layout is kept as well.
@@ -82,6 +92,8 @@ def _merge_headers(base: bytes, ours: bytes, theirs: bytes) -> Merged:
     try:
         return Merged(split(render(ours, fields_from(values), "")).template)
     except EditRefused as refused:
+        if take:
+            return Merged(ours if take is Take.OURS else theirs)
         key = refused.key
         three = (_text(version.get(key, _ABSENT)) for version in (before, mine, yours))
         return Merged(None, (FieldConflict(key, *three),))
@@ -105,31 +117,35 @@ _Maybe: TypeAlias = "Value | _Absent"
 
 
 def _merge_mappings(
-    path: str, base: Mapping[str, Value], ours: Mapping[str, Value], theirs: Mapping[str, Value]
+    path: str, base: Mapping[str, Value], ours: Mapping[str, Value], theirs: Mapping[str, Value], take: Take | None
 ) -> tuple[dict[str, Value], list[FieldConflict]]:
     """Merged key by key, in the order of ours, what only theirs has behind; `path` stands before the keys."""
     values: dict[str, Value] = {}
     conflicts: list[FieldConflict] = []
     for key in dict.fromkeys((*ours, *theirs)):
         versions = (base.get(key, _ABSENT), ours.get(key, _ABSENT), theirs.get(key, _ABSENT))
-        merged, found = _merge_values(path + key, *versions)
+        merged, found = _merge_values(path + key, *versions, take)
         conflicts += found
         if merged is not _ABSENT:
             values[key] = merged
     return values, conflicts
 
 
-def _merge_values(path: str, base: _Maybe, ours: _Maybe, theirs: _Maybe) -> tuple[_Maybe, list[FieldConflict]]:
+def _merge_values(
+    path: str, base: _Maybe, ours: _Maybe, theirs: _Maybe, take: Take | None
+) -> tuple[_Maybe, list[FieldConflict]]:
     if _equal(base, theirs) or _equal(ours, theirs):
         return ours, []
     if _equal(base, ours):
         return theirs, []
     if isinstance(ours, dict) and isinstance(theirs, dict) and (base is _ABSENT or isinstance(base, dict)):
-        merged, conflicts = _merge_mappings(f"{path}.", base if isinstance(base, dict) else {}, ours, theirs)
+        merged, conflicts = _merge_mappings(f"{path}.", base if isinstance(base, dict) else {}, ours, theirs, take)
         return cast("Json", merged), conflicts
     sets = [value for value in (base, ours, theirs) if value is not _ABSENT]
     if all(isinstance(value, tuple) for value in sets):
         return _merge_sets(*(value if isinstance(value, tuple) else () for value in (base, ours, theirs))), []
+    if take:
+        return (ours if take is Take.OURS else theirs), []
     return ours, [FieldConflict(path, _text(base), _text(ours), _text(theirs))]
 
 

@@ -61,3 +61,18 @@ class Skill:
         """SHA-256 (hex) over names, bytes and executable bits of all files, wherever the folder is."""
         lines = [f"{sha256(file.content).hexdigest()} {file.executable:d} {name}" for name, file in self.files.items()]
         return sha256("\0".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A skill on its way: from where, to where (None: it is deleted), and the hash of what it is to hold."""
+
+    uid: str
+    source: str
+    target: str | None
+    folder_hash: str
+
+    @property
+    def temporary(self) -> str:
+        """The folder that it is collected in, below the skills root."""
+        return f".sot-{self.uid}.tmp"

@@ -76,6 +76,12 @@ class Step:
     base: Skill | None = None
     between: Skill | None = None
     conflicts: tuple[FieldConflict, ...] = ()
+    overruled: tuple[FieldConflict, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """True where both sides hold the same."""
+        return self.triple.ours == self.triple.theirs and not self.conflicts
 
     @property
     def is_empty(self) -> bool:
@@ -85,11 +91,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SkillsPlan:
-    """Steps that do something, and how many skills are as they should be on both sides."""
+    """A step for each skill that was looked at, also where nothing is to be done."""
 
-    direction: Direction
     steps: tuple[Step, ...]
-    unchanged: int
 
     def writes(self, side: str) -> tuple[Write, ...]:
         """All writes of "files" or "database", in the order of paths."""
@@ -110,12 +114,7 @@ def reconcile(
 ) -> SkillsPlan:
     """The plan for these skills. `occupied` names, by side, paths that other skills have and keep."""
     steps = _apart([_step(triple, direction, merged(triple)) for triple in found], occupied)
-    kept = tuple(step for step in steps if not step.is_empty)
-    return SkillsPlan(direction, kept, sum(_agrees(step) for step in steps))
-
-
-def _agrees(step: Step) -> bool:
-    return step.triple.ours == step.triple.theirs and not step.conflicts
+    return SkillsPlan(tuple(steps))
 
 
 def _step(triple: Triple, direction: Direction, merged: MergedSkill) -> Step:
@@ -127,17 +126,13 @@ def _step(triple: Triple, direction: Direction, merged: MergedSkill) -> Step:
     # The side that is not written holds what the next run has to compare with.
     base = {Direction.EXPORT: ours, Direction.IMPORT: theirs, Direction.SYNC: result}[direction]
     between = base if not files else ours if database else triple.base
-    return Step(triple, files, database, base=base, between=between)
+    return Step(triple, files, database, base=base, between=between, overruled=merged.overruled)
 
 
 def _apart(steps: list[Step], occupied: Mapping[str, Collection[str]]) -> list[Step]:
     """The steps, those frozen that would put two skills into one folder."""
     while True:
-        clashing = {
-            index
-            for side in ("files", "database")
-            for index in _clashing(steps, side, occupied.get(side, ()))
-        }
+        clashing = {index for side in ("files", "database") for index in _clashing(steps, side, occupied.get(side, ()))}
         if not clashing:
             return steps
         steps = [_frozen(step) if index in clashing else step for index, step in enumerate(steps)]
@@ -167,6 +162,8 @@ def _write(step: Step, side: str) -> Write | None:
 def _frozen(step: Step) -> Step:
     wanted = step.files or step.database
     path = wanted.path if wanted else ""
-    before, ours, theirs = (skill and skill.path for skill in (step.triple.base, step.triple.ours, step.triple.theirs))
+    before, ours, theirs = (
+        skill.path if skill else None for skill in (step.triple.base, step.triple.ours, step.triple.theirs)
+    )
     conflict = FieldConflict("skill_path", before, ours, theirs or path)
     return replace(step, files=None, database=None, base=step.triple.base, between=None, conflicts=(conflict,))

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import Generic, NamedTuple, TypeVar
 
 from sot_pipeline.skills.match import Triple
-from sot_pipeline.skills.merge import FieldConflict, merge_documents
+from sot_pipeline.skills.merge import FieldConflict, Take, merge_documents
 from sot_pipeline.skills.model import DOCUMENT, File, Skill
 
 Value = TypeVar("Value")
@@ -22,19 +21,16 @@ WHOLE = "skill"
 PATH = "skill_path"
 
 
-class Take(StrEnum):
-    """Whose version holds where both changed the same."""
-
-    OURS = "ours"
-    THEIRS = "theirs"
-
-
 @dataclass(frozen=True, slots=True)
 class MergedSkill:
-    """What both sides are to hold (None: nothing, it was deleted); with conflicts it means nothing."""
+    """What both sides are to hold (None: nothing, it was deleted); with conflicts it means nothing.
+
+    `overruled` are conflicts that a decision ended.
+    """
 
     skill: Skill | None
     conflicts: tuple[FieldConflict, ...] = ()
+    overruled: tuple[FieldConflict, ...] = ()
 
 
 def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None = None) -> MergedSkill:
@@ -49,17 +45,21 @@ def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None
         if whole.decided:
             return MergedSkill(whole.value)
     if ours is None or theirs is None:
-        return MergedSkill(None, (FieldConflict(WHOLE, *(skill and skill.path for skill in (base, ours, theirs))),))
-    path = _three_way(base and base.path, ours.path, theirs.path, take)
-    conflicts = [] if path.decided else [FieldConflict(PATH, base and base.path, ours.path, theirs.path)]
+        return MergedSkill(None, (FieldConflict(WHOLE, *map(_path_of, (base, ours, theirs))),))
+    path = _three_way(_path_of(base), ours.path, theirs.path, take)
+    conflicts = [] if path.decided else [FieldConflict(PATH, _path_of(base), ours.path, theirs.path)]
     files: dict[str, File] = {}
     for name in sorted(ours.files.keys() | theirs.files.keys()):
-        versions = _Versions(base and base.files.get(name), ours.files.get(name), theirs.files.get(name))
+        versions = _Versions(base.files.get(name) if base else None, ours.files.get(name), theirs.files.get(name))
         merged, found = _merged_file(name, versions, take, document if name == DOCUMENT else None)
         conflicts += found
         if merged:
             files[name] = merged
     return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts))
+
+
+def _path_of(skill: Skill | None) -> str | None:
+    return skill.path if skill else None
 
 
 class _Versions(NamedTuple):
@@ -92,8 +92,9 @@ def _merged_file(
     if ours is None or theirs is None:
         either = _three_way(base, ours, theirs, take)
         return either.value, () if either.decided else (_file_conflict(name, versions),)
-    executable = _three_way(base and base.executable, ours.executable, theirs.executable, take)
-    content = _three_way(base and base.content, ours.content, theirs.content, None if name == DOCUMENT else take)
+    executable = _three_way(base.executable if base else None, ours.executable, theirs.executable, take)
+    whose = None if name == DOCUMENT else take
+    content = _three_way(base.content if base else None, ours.content, theirs.content, whose)
     conflicts: list[FieldConflict] = []
     if document is not None:
         content = _Choice(document)

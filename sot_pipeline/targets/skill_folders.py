@@ -12,17 +12,17 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable
+from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable, SotError
 from sot_pipeline.runtime.contained import folder_below
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.skills.files import below, read_skill
-from sot_pipeline.skills.model import DOCUMENT, File, Skill
+from sot_pipeline.skills.model import DOCUMENT, File, Move, Skill
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,18 +35,11 @@ _Entry: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A skill on its way: from where, to where (None: it is deleted), and the hash of what it is to hold."""
+class Moved:
+    """Why moves failed, by uid; those `given_up` were not even begun, since the skill is another by now."""
 
-    uid: str
-    source: str
-    target: str | None
-    folder_hash: str
-
-    @property
-    def temporary(self) -> str:
-        """The folder that it is collected in, below the skills root."""
-        return f".sot-{self.uid}.tmp"
+    failed: Mapping[str, SotError]
+    given_up: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +63,29 @@ class SkillFolders:
         for name in sorted(old.keys() - after.files.keys()):
             self._remove(below(after.path, name), old[name])
 
-    def move(self, moves: Sequence[Move]) -> list[Move]:
-        """Make, or finish, these moves; answers those that were not begun, since the skill is another by now.
-
-        Raises FileChangedMeanwhile where a file stands at the target, FileUnusable where one cannot be
-        moved; asked for again they go on.
-        """
-        begun = [move for move in moves if self._collect(move)]
-        for move in begun:
-            if move.target is None:
-                self._drop(move.temporary)
-            else:
-                self._move_files(move.temporary, move.target)
+    def move(self, moves: Sequence[Move]) -> Moved:
+        """Make, or finish, these moves. One that failed on the way goes on when it is asked for again."""
+        collected, given_up = [], set[str]()
+        failed: dict[str, SotError] = {}
+        for move in moves:
+            try:
+                if self._collect(move):
+                    collected.append(move)
+                else:
+                    given_up.add(move.uid)
+                    failed[move.uid] = self._changed(move.source)
+            except (FileChangedMeanwhile, FileUnusable) as error:
+                failed[move.uid] = error
+        for move in collected:
+            try:
+                if move.target is None:
+                    self._drop(move.temporary)
+                else:
+                    self._move_files(move.temporary, move.target)
+            except (FileChangedMeanwhile, FileUnusable) as error:
+                failed[move.uid] = error
             reach(Failpoint.SKILL_MOVED)
-        return [move for move in moves if move not in begun]
+        return Moved(failed, frozenset(given_up))
 
     def _collect(self, move: Move) -> bool:
         """Bring all files of a skill into its temporary folder; False where it is not what is to be moved."""

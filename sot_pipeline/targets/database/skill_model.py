@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sot_pipeline.skills.model import Fields, File
+from sot_pipeline.skills.model import Fields, File, Move, Skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,25 @@ class Written:
     deleted: frozenset[str]
     moved: frozenset[str]
     refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a sync changes in the database, all or nothing but for rows that somebody else changed meanwhile.
+
+    `deletes`: uid → row version. `agreed`: what is then agreed on; `seen`: with which row
+    version, where it is not the one that this batch gives the row. `buried`: uid → side where it was
+    deleted first. `moves` are begun when it is committed, and `finished` ones forgotten.
+    """
+
+    inserts: Sequence[StoredSkill] = ()
+    updates: Sequence[StoredSkill] = ()
+    deletes: Mapping[str, int] = field(default_factory=dict)
+    agreed: Mapping[str, Skill] = field(default_factory=dict)
+    seen: Mapping[str, int] = field(default_factory=dict)
+    buried: Mapping[str, str] = field(default_factory=dict)
+    moves: Sequence[Move] = ()
+    finished: Collection[str] = ()
 
 
 class Tombstone(NamedTuple):

@@ -16,12 +16,13 @@ from hashlib import sha256
 from typing import cast
 
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.skills.model import Skill
-from sot_pipeline.targets.database import skill_base, skill_conflicts, skill_writing
+from sot_pipeline.skills.model import Move, Skill
+from sot_pipeline.targets.database import skill_base, skill_conflicts, skill_moves, skill_writing
 from sot_pipeline.targets.database.database import Database
 from sot_pipeline.targets.database.engine import Engine, Row, Value
 from sot_pipeline.targets.database.skill_model import (
     Base,
+    Batch,
     Conflict,
     StoredConflict,
     StoredSkill,
@@ -88,6 +89,25 @@ class SkillStore:
         """
         with self.database.changing(self.project_id, deadline) as (engine, _):
             return skill_writing.apply(engine, self.project_id, inserts, updates, deletes)
+
+    def commit(self, batch: Batch, deadline: Deadline) -> Written:
+        """Write a batch in one transaction; of a skill whose row is not the expected one nothing is."""
+        with self.database.changing(self.project_id, deadline) as (engine, now):
+            written = skill_writing.apply(engine, self.project_id, batch.inserts, batch.updates, batch.deletes)
+            failed = written.moved | written.refused.keys()
+            versions = {**written.versions, **batch.seen}
+            agreed = {uid: (skill, versions[uid]) for uid, skill in batch.agreed.items() if uid not in failed}
+            skill_base.agree(engine, self.project_id, agreed)
+            for side in sorted(set(batch.buried.values())):
+                gone = [uid for uid, each in batch.buried.items() if each == side and uid not in failed]
+                skill_base.bury(engine, self.project_id, gone, side, now)
+            skill_moves.note(engine, self.project_id, [move for move in batch.moves if move.uid not in failed])
+            skill_moves.forget(engine, self.project_id, batch.finished)
+        return written
+
+    def moves(self) -> list[Move]:
+        """Moves of folders that were begun and maybe not finished."""
+        return self.database.read(lambda engine: skill_moves.moves(engine, self.project_id), [])
 
     # What was agreed on
 

@@ -297,6 +297,17 @@ skill_tombstones = Table(
     Column("side", Text, nullable=False, doc="Where it was deleted first: 'files', 'database' or 'both'."),
 )
 
+# Folders that are being moved or deleted: whoever comes after a killed process finishes that first.
+skill_moves = Table(
+    "skill_moves",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("source", Text, nullable=False, doc="Below the skills root."),
+    Column("target", Text, doc="Null: the folder is deleted."),
+    Column("folder_hash", Text, nullable=False, doc="Of what is moved."),
+)
+
 # Rows are never deleted: the three versions are the backup of what a resolution overwrote.
 skill_conflicts = Table(
     "skill_conflicts",

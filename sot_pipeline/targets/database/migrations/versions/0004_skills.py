@@ -42,6 +42,7 @@ def upgrade() -> None:
         _create_list(f"skill_{name}")
     _create_files()
     _create_base()
+    _create_moves()
     _create_conflicts()
     op.execute(_CATEGORIES)
     watched = {**dict.fromkeys((f"skill_{name}" for name in _LISTS.split()), _MEMBER), "skill_files": _FILE}
@@ -137,6 +138,17 @@ def _create_base() -> None:
         sa.Column("skill_path", sa.Text, nullable=False),
         sa.Column("deleted_at", sa.DateTime, nullable=False),
         sa.Column("side", sa.Text, nullable=False),
+    )
+
+
+def _create_moves() -> None:
+    op.create_table(
+        "skill_moves",
+        sa.Column("project_id", sa.Text, primary_key=True),
+        sa.Column("uid", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("target", sa.Text),
+        sa.Column("folder_hash", sa.Text, nullable=False),
     )
 
 
