@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 # Ours alone: a PostgreSQL database may be shared with Dagster, which keeps an `alembic_version`.
 VERSION_TABLE = "sot_alembic_version"
 HEAD = "0004"
+# Migration, a table that it makes and somebody else may have made before, and what would be in it.
+_FIRST_TABLES = (
+    ("0001", "sot_entries", "rows are derived from the ledgers"),
+    ("0004", "skills", "skills that are in files are exported into a new one"),
+)
 # Key of the advisory lock that writers of the schema take in PostgreSQL ("sot" in ASCII).
 SCHEMA_LOCK = 0x736F74
 
@@ -60,11 +65,12 @@ def _migrate(connection: Connection) -> None:
     found = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
     if found == HEAD:
         return
-    if found is None and inspect(connection).has_table("sot_entries"):
-        raise DatabaseUnavailable(
-            "The database has a table 'sot_entries' that this program did not make.",
-            remedy="Rename or drop it (rows are derived from the ledgers), or use another database.",
-        )
+    for revision, table, what in _FIRST_TABLES:
+        if (found is None or found < revision) and inspect(connection).has_table(table):
+            raise DatabaseUnavailable(
+                f"The database has a table '{table}' that this program did not make.",
+                remedy=f"Rename or drop it ({what}), or use another database.",
+            )
     config = Config()
     # ConfigParser reads '%' as the start of a variable.
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))

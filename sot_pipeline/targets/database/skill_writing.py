@@ -126,14 +126,14 @@ def _write_files(engine: Engine, project_id: str, skills: Sequence[StoredSkill],
         for path, file in skill.files.items()
     }
     condition, values = engine.among("uid", known)
-    sql = f"SELECT uid, path, sha256, size, mode FROM skill_files WHERE project_id = ? AND {condition}"
+    sql = f"SELECT uid, path, sha256, mode FROM skill_files WHERE project_id = ? AND {condition}"
     with engine.tolerant():
         present = {row[:2]: row[2:] for row in engine.query(sql, (project_id, values))} if known else {}
     engine.execute_many(
         "DELETE FROM skill_files WHERE project_id = ? AND uid = ? AND path = ?",
         [(project_id, *cast("tuple[str, str]", key)) for key in present if key not in wanted],
     )
-    changed = [row for key, row in wanted.items() if present.get(key) != row[4:]]
+    changed = [row for key, row in wanted.items() if present.get(key) != (row[4], row[6])]
     if changed:
         engine.merge(FILES, changed)
 
