@@ -69,8 +69,8 @@ def _edited(template: Template, wanted: Mapping[str, Value]) -> Template:
     """`template` with the values `wanted`, changed one difference at a time."""
     while (key := first_difference(values := values_of(template), wanted)) is not None:
         _refuse_anchors(template, key)
-        step = _step(_Place(template.text, _line_break(template.opening)), template.root, template.entries, values, wanted)
-        template = _accepted(template, key, step)
+        place = _Place(template.text, _line_break(template.opening))
+        template = _accepted(template, key, _step(place, template.root, template.entries, values, wanted))
     return template
 
 

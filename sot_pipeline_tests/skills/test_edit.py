@@ -134,9 +134,9 @@ def test_a_folded_text_stays_folded(value: str, lines: list[str] | str) -> None:
         ({"tags": ("a", "c")}, ['-   - "b" # of b']),
         ({"tags": ("a", "b", "c", "#d")}, ['+   - "#d"']),
         ({"tags": ("new", "a", "b", "c")}, ["+   - new"]),
-        ({"tags": ("b", "a", "c")}, ["-   - a", "+   - a"]),
+        ({"tags": ("b", "a", "c")}, ['+   - "b" # of b', '-   - "b" # of b']),
         ({"tags": ("c", "a", "b")}, ["+   - c", "-   - c"]),
-        ({"tags": ("a", "c", "b")}, ['-   - "b" # of b', '+   - "b" # of b']),
+        ({"tags": ("a", "c", "b")}, ["+   - c", "-   - c"]),
         ({"keywords": ("z", "x", "n, m")}, ["- keywords: [x, 'y',  z] # flow", '+ keywords: [z, x, "n, m"] # flow']),
         ({"keywords": ("y",)}, ["- keywords: [x, 'y',  z] # flow", "+ keywords: ['y'] # flow"]),
         ({"keywords": None}, ["- keywords: [x, 'y',  z] # flow"]),
@@ -189,7 +189,7 @@ META = {"author": "me", "list": [{"k": 1, "l": 2}, {"k": 3}]}
         ({**META, "list": [{"k": 1, "l": 2}, "x", {"k": 3}]}, ["+   - x"]),
         ({**META, "list": [{"k": 1, "l": 2}, {"m": 3}]}, ["-   - k: 3", "+   - m: 3"]),
         ({**META, "list": "gone"}, ["-   list:", "-   - k: 1", "-     l: 2", "-   - k: 3", "+   list: gone"]),
-        ({}, ["- metadata:", *(f"- {line}" for line in DOCUMENT.split("\n")[23:28]), "+ metadata: {}"]),
+        ({}, ["- metadata:", *(f"- {line}" for line in DOCUMENT.split("\n")[21:26]), "+ metadata: {}"]),
     ],
 )
 def test_a_nested_value_is_edited_at_its_innermost_key(value: object, lines: list[str]) -> None:
@@ -222,12 +222,9 @@ def test_other_keys_are_edited_likewise(key: str, value: object, lines: list[str
 
 def test_a_literal_text_stays_literal_with_its_comment() -> None:
     assert diff(extra={"license": "GPL\n"}) == ["-   MIT", "-", "-   and more", "+   GPL"]
-    assert (
-        diff(extra={"license": "MIT\n\n  and"})[-5:]
-        == [
-            *("+ license: |- # kept", "-   and more", "+     and"),
-        ][-5:]
-    )
+    assert diff(extra={"license": "MIT\n\n  and more"}) == [
+        *("- license: | # kept", "+ license: |- # kept", "-   and more", "+     and more"),
+    ]
 
 
 def test_a_new_key_is_indented_like_its_neighbours() -> None:
