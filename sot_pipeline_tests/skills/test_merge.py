@@ -86,6 +86,12 @@ def test_comments_of_theirs_are_kept_where_lines_allow_it() -> None:
     assert merged_text(ours, theirs) == theirs.replace("name: x", "name: z")
 
 
+def test_a_key_that_both_sides_added_elsewhere_is_there_once() -> None:
+    ours, theirs = edit(("name:", "new: 1\nname:")), edit(("weight: 1", "weight: 2"), ('"1"\n', '"1"\nnew: 1\n'))
+
+    assert merged_text(ours, theirs) == edit(("name:", "new: 1\nname:"), ("weight: 1", "weight: 2"))
+
+
 def test_the_same_change_in_two_layouts_is_no_conflict() -> None:
     assert merged_text(edit(('"Text"', "New")), edit(('"Text"', "'New'"))) == edit(('"Text"', "New"))
 
