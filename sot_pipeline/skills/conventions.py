@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _KNOWN = (*TEXT_KEYS, *NUMBER_KEYS, *LIST_KEYS, "license", "compatibility", "metadata")
 # A link to a file in one of the three folders that the convention names.
 _LINK = re.compile(r"\]\((?:\./)?((?:scripts|references|assets)/[^)\s#?]+)")
-_CODE = re.compile(r"(`+)[^`]+\1")
+_CODE = re.compile(r"(?<!`)(`+)(?!`)[^`]+\1")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 

@@ -18,6 +18,8 @@ from sot_pipeline.skills.header import Entry, Node, Scalar, Sequence
 from sot_pipeline.skills.model import Fields
 from sot_pipeline.skills.values import Value, first_difference, same, same_values, separator_of
 
+# Every difference costs a reading of the whole header: 64 are made in the longest one, thousands in a usual one.
+_MOST_READ = 64 * header.MAX_BYTES
 # The public convention writes this one key with a hyphen.
 _WRITTEN = {"allowed_tools": "allowed-tools"}
 
@@ -56,9 +58,24 @@ def _values_from(fields: Fields) -> dict[str, Value]:
                 raise EditRefused(key, f"'{key}' is in its column and in `extra`: remove it from one of them.")
             if key not in _kinds(fields_from({key: value}))[place]:
                 raise EditRefused(key, f"The value of '{key}' is in the wrong place: a column, or `extra`.")
+            if _is_deep(value):
+                raise EditRefused(key, f"'{key}' is nested more than {header.MAX_DEPTH} levels deep.")
             if value != ():
                 values[key] = value
     return values
+
+
+def _is_deep(value: Value) -> bool:
+    """True where no header may be nested as `value` is; found out without recursion, which would be too deep too."""
+    level = [value]
+    for _ in range(header.MAX_DEPTH):
+        level = [
+            member
+            for outer in level
+            if isinstance(outer, dict | list)
+            for member in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _kinds(fields: Fields) -> tuple[Mapping[str, Value], ...]:
@@ -67,12 +84,14 @@ def _kinds(fields: Fields) -> tuple[Mapping[str, Value], ...]:
 
 def _edited(template: Template, wanted: Mapping[str, Value]) -> Template:
     """`template` with the values `wanted`, changed one difference at a time."""
+    read = 0
     while (key := first_difference(values := values_of(template), wanted)) is not None:
+        read += len(template.text)
+        if read > _MOST_READ:
+            raise EditRefused(key, f"Too many keys change at once for a front matter as long as this: '{key}' is left.")
         _refuse_anchors(template, key)
-        step = _step(
-            _Place(template.text, _line_break(template.opening)), template.root, template.entries, values, wanted
-        )
-        template = _accepted(template, key, step)
+        place = _Place(template.text, _line_break(template.opening))
+        template = _accepted(template, key, _step(place, template.root, template.entries, values, wanted))
     return template
 
 
@@ -135,14 +154,12 @@ def _step(
     key = first_difference(old, new)
     assert key is not None  # noqa: S101  # asked only where there is one
     entry = entries.get(key)
-    if key not in new:
-        left = {name: value for name, value in old.items() if name != key}
-        if mapping is None or entry is None:
-            return _Step((), left)
-        return _Step(spans.removed(place.text, mapping, entry), left)
-    if entry is None:
+    if mapping is None or entry is None:
         name = _WRITTEN.get(key, key)
         return _Step(spans.appended(place.text, mapping, name, new[key], place.line_break), {**old, key: new[key]})
+    if key not in new:
+        left = {name: value for name, value in old.items() if name != key}
+        return _Step(spans.removed(place.text, mapping, entry), left)
     proposals, value = _change(place, key, entry.value, old.get(key), new[key])
     return _Step(proposals, {**old, key: value})
 

@@ -52,12 +52,17 @@ def split(document: bytes) -> Parts:
     if opening is None:
         end = len(BOM.encode()) if text.startswith(BOM) else 0
         return Parts(document[:end], document[end:].decode())
-    closing = _CLOSING.search(document, opening.end())
-    if closing is None:
-        raise SkillUnreadable("The front matter has no end: no other line is '---'.", 1)
-    template = document[: closing.end()]
-    read_template(template)
-    return Parts(template, document[closing.end() :].decode())
+    end = _closing(document, opening.end()).end()
+    read_template(document[:end])
+    return Parts(document[:end], document[end:].decode())
+
+
+def _closing(document: bytes, start: int) -> re.Match[bytes]:
+    """The line that ends the front matter that begins at `start`."""
+    found = _CLOSING.search(document, start)
+    if found is None:
+        raise SkillUnreadable("The front matter has no end: add a line '---' below its keys.", 1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,7 @@ def read_template(template: bytes) -> Template:
     opening = _OPENING.match(template)
     if opening is None:
         return Template(template.decode(), "", "", {}, None)
-    closing = _CLOSING.search(template, opening.end())
-    if closing is None:
-        raise SkillUnreadable("The front matter has no end: no other line is '---'.", 1)
+    closing = _closing(template, opening.end())
     if closing.start() - opening.end() > header.MAX_BYTES:
         raise SkillUnreadable(f"The front matter is longer than {header.MAX_BYTES // 1024} KiB.", 1)
     text = template[opening.end() : closing.start()].decode()

@@ -7,7 +7,7 @@ before it was read back (`edit.py`), so a layout that nobody thought of leads to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from itertools import pairwise
 
@@ -16,7 +16,6 @@ from sot_pipeline.skills.header import Alias, Entry, Mapping, Node, Scalar, Sequ
 from sot_pipeline.skills.values import Value, is_plain, resolved
 from sot_pipeline.skills.writing import as_block, double_quoted, entry_lines, in_flow, is_misread, on_one_line
 
-_LAST_BREAKS = re.compile(r"(?:\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))*\Z")
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 # How narrow a folded text may get, however short its lines were before.
 _NARROWEST = 60
@@ -31,8 +30,9 @@ def end_of(text: str, node: Node) -> int:
     if isinstance(node, Scalar) and node.style in ("|", ">"):
         source = text[node.start : node.end]
         # With "+" the empty lines behind are part of the text.
-        rest = source.removesuffix("\n").removesuffix("\r") if "+" in source[:3] else _LAST_BREAKS.sub("", source)
-        return node.start + len(rest)
+        kept = source[:-1] if "+" in source[:3] else source.rstrip(" \t\r\n")
+        found = _LINE_BREAK.search(text, node.start + len(kept))
+        return found.start() if found else node.end
     return node.end
 
 
@@ -80,19 +80,19 @@ def removed(text: str, mapping: Mapping, entry: Entry) -> Iterator[str]:
 
 def appended(text: str, mapping: Mapping | None, name: str, value: Value, line_break: str) -> Iterator[str]:
     """With a new key at the end of `mapping` (None: of a header without any)."""
-    if mapping is None:
-        place, indent = len(text), ""
-    elif mapping.flow:
+    if mapping is not None and mapping.flow:
         last = mapping.entries[-1] if mapping.entries else None
         place = end_of(text, last.value) if last else mapping.end - 1
-        yield f"{text[:place]}{', ' if last else ''}{in_flow(name)}: {in_flow(value)}{text[place:]}"
-        return
-    else:
+        sources: Iterable[str] = [f"{', ' if last else ''}{in_flow(name)}: {in_flow(value)}"]
+    elif mapping is not None:
         place = line_end(text, end_of(text, mapping.entries[-1].value))
         first = mapping.entries[0].key.start
-        indent = " " * (first - line_start(text, first))
-    for lines in entry_lines(name, value, indent, line_break):
-        yield text[:place] + lines + text[place:]
+        sources = entry_lines(name, value, " " * (first - line_start(text, first)), line_break)
+    else:
+        place = len(text)
+        sources = entry_lines(name, value, "", line_break)
+    for source in sources:
+        yield text[:place] + source + text[place:]
 
 
 def replaced(text: str, node: Node, value: Value, line_break: str) -> Iterator[str]:

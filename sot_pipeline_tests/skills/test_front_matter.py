@@ -69,6 +69,7 @@ UNREADABLE = {
     "too deep in blocks": (b"---\n" + b"- " * 20_000 + b"\n---\n", 2, "20 levels"),
     "too many aliases": (b"---\na: &a x\nb: [" + b"*a, " * 51 + b"]\n---\n", 3, "50 aliases"),
     "a bomb of aliases": (f"---\n{bomb(24)}\n---\n".encode(), 15, "aliases written out"),
+    "two documents on one line": ("---\na: b\u2028--- c\n---\n".encode(), 3, "more than one"),
     "an alias of nothing": (b"---\na: *b\n---\n", 2, "stands for nothing"),
     "an alias of itself": (b"---\na: &a [*a]\n---\n", 2, "part of what it stands for"),
     "a list": (b"---\n- a\n---\n", 2, "no mapping"),
@@ -173,7 +174,9 @@ def test_json_follows_the_core_schema() -> None:
 
 
 def test_an_alias_is_worth_what_it_stands_for() -> None:
-    assert fields("a: &a {b: c}\nd: *a\n&k e: f\ng: {*k : h}").extra["d"] == {"b": "c"}
+    found = fields("a: &a {b: c}\nd: *a\n&k e: f\ng: [*a, {*k : h}]").extra
+
+    assert (found["d"], found["g"]) == ({"b": "c"}, [{"b": "c"}, {"e": "h"}])
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
