@@ -152,7 +152,8 @@ def _step(
 ) -> _Step:
     """The first difference between two mappings, made at the innermost key that differs."""
     key = first_difference(old, new)
-    assert key is not None  # noqa: S101  # asked only where there is one
+    if key is None:
+        raise AssertionError("called only where the two differ")
     entry = entries.get(key)
     if mapping is None or entry is None:
         name = _WRITTEN.get(key, key)
