@@ -24,7 +24,7 @@ from pathlib import Path
 
 from machine import machine, write_report
 
-NAMES = ("ledger", "chunks", "config", "readme", "answer")
+NAMES = ("ledger", "chunks", "config", "readme", "skill", "answer")
 # What coverage is measured of: ours, and the parsers that do part of the work.
 INSTRUMENTED = ("sot_pipeline", "fuzz_targets", "mistune", "tomllib", "json")
 LONGEST_INPUT = 4_096

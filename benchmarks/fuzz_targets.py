@@ -13,18 +13,20 @@ import struct
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from sot_pipeline.embedding.answer import vectors_of
-from sot_pipeline.errors import ConfigError, EmbeddingFailed, ReadmeMarkersError
+from sot_pipeline.errors import ConfigError, EditRefused, EmbeddingFailed, ReadmeMarkersError, SkillUnreadable
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.ledgers.parse import BOM, NotText, normalized, parse_ledger
 from sot_pipeline.ledgers.refresh import refreshed
 from sot_pipeline.plan import hash_record
+from sot_pipeline.skills.edit import render
+from sot_pipeline.skills.front_matter import fields_of, split
 from sot_pipeline.targets.chunks import chunk_text, utf8_size
 from sot_pipeline.targets.readme import END, START, current_summary, with_markers, with_summary
 from sot_pipeline.workspace import LedgerSpec, load_workspace
@@ -162,6 +164,21 @@ def require_kept_outside(before: bytes, after: bytes) -> None:
         for start in starts
         for end in ends
     )
+
+
+def skill(data: bytes) -> None:
+    """Any bytes are a skill or SkillUnreadable; an untouched row is the document, an edited one says the edit."""
+    try:
+        parts = split(data)
+    except SkillUnreadable as refused:
+        assert refused.line >= 1
+        return
+    assert parts.template + parts.body.encode() == data
+    fields = fields_of(parts.template)
+    assert render(parts.template, fields, parts.body) == data
+    edited = replace(fields, texts={**fields.texts, "name": "a: b"}, lists={**fields.lists, "tags": ("x", "#y")})
+    with suppress(EditRefused):
+        assert fields_of(split(render(parts.template, edited, parts.body)).template) == edited
 
 
 def answer(data: bytes) -> None:
@@ -318,6 +335,37 @@ Infinity
 true
 ]}, {"""
 
+SKILL = b"""---
+name: x # c
+description: >-
+  a
+  b
+tags:
+- a
+- 'b'
+keywords: [k, "l"]
+allowed-tools: A(b c) D
+metadata: {a: 1, b: {c: d}}
+---
+# Title
+"""
+SKILL_WORDS = b"""---
+|
+>+
+- $
+? $
+: $
+{}
+[]
+&a$
+*a
+!!str$
+\xef\xbb\xbf
+\xe2\x80\xa8
+\r
+# c
+null"""
+
 
 def words(lines: bytes) -> Sequence[bytes]:
     return [line.replace(b"$", b"\n") for line in lines.split(b"\n")]
@@ -328,5 +376,6 @@ TARGETS = {
     "chunks": Target(chunks, (MARKDOWN,), words(MARKDOWN_WORDS)),
     "config": Target(config, (CONFIG, b"[[project]]\nid = 'a'\n"), words(CONFIG_WORDS)),
     "readme": Target(readme, (README, b"\0# T\n"), words(README_WORDS)),
+    "skill": Target(skill, (SKILL, b"---\n{}\n---\n"), words(SKILL_WORDS)),
     "answer": Target(answer, (ANSWER, b'\0\0{"data": [{"index": 0, "embedding": [1]}]}'), words(ANSWER_WORDS)),
 }

@@ -124,7 +124,7 @@ class SkillUnreadable(SotError):
 
     def __init__(self, message: str, line: int) -> None:
         self.line = line
-        super().__init__(message)
+        super().__init__(message, remedy="Until it is mended, the skill stays as it is on both sides.")
 
 
 class EditRefused(SotError):
@@ -132,7 +132,7 @@ class EditRefused(SotError):
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key
-        super().__init__(message)
+        super().__init__(message, remedy="Make the change in the file.")
 
 
 class FileChangedMeanwhile(SotError):

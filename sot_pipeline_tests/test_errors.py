@@ -8,10 +8,12 @@ from sot_pipeline.errors import (
     ConfigError,
     DatabaseUnavailable,
     DeadlineExceeded,
+    EditRefused,
     EmbeddingFailed,
     EmbeddingMismatch,
     LockNotAcquired,
     RequirementMissing,
+    SkillUnreadable,
     SotError,
     UsageError,
     VectorStoreUnavailable,
@@ -27,6 +29,8 @@ def classes(kind: type[SotError] = SotError) -> Iterator[type[SotError]]:
 
 OWN_ARGUMENTS: dict[type[SotError], dict[str, object]] = {
     EmbeddingMismatch: {"collection": "c", "built_with": "m (3)", "embedder": "n (4)", "project_id": "p"},
+    SkillUnreadable: {"message": "it broke.", "line": 3},
+    EditRefused: {"key": "name", "message": "it broke."},
 }
 
 

@@ -42,8 +42,10 @@ def render(template: bytes, fields: Fields, body: str) -> bytes:
     try:
         document = (edited + body).encode()
         parts = split(document)
-    except (SkillUnreadable, UnicodeEncodeError) as error:
-        raise EditRefused("body", f"The body makes the file unreadable. {error}") from None
+    except UnicodeEncodeError:
+        raise EditRefused("body", "The body holds half a character: no file can.") from None
+    except SkillUnreadable as error:
+        raise EditRefused("body", f"The body makes the file unreadable. {error.message}") from None
     if parts.body != body:
         raise EditRefused("body", "The body would be read as a front matter: its first line is '---'.")
     return document
@@ -135,7 +137,7 @@ def _accepted(template: Template, key: str, step: _Step) -> Template:
 def _refuse_anchors(template: Template, key: str) -> None:
     entry = template.entries.get(key)
     if entry is not None and (spans.is_anchored(entry.key) or spans.is_anchored(entry.value)):
-        raise EditRefused(key, f"'{key}' has an anchor or an alias (& or *): change it in the file.")
+        raise EditRefused(key, f"'{key}' has an anchor or an alias (& or *), so that other keys may change with it.")
 
 
 class _Place(NamedTuple):
@@ -152,7 +154,8 @@ def _step(
 ) -> _Step:
     """The first difference between two mappings, made at the innermost key that differs."""
     key = first_difference(old, new)
-    assert key is not None  # noqa: S101  # asked only where there is one
+    if key is None:
+        raise AssertionError("called only where the two differ")
     entry = entries.get(key)
     if mapping is None or entry is None:
         name = _WRITTEN.get(key, key)

@@ -45,9 +45,13 @@ def split(document: bytes) -> Parts:
     try:
         text = document.decode()
     except UnicodeDecodeError as error:
-        raise SkillUnreadable("The file is not UTF-8.", document[: error.start].count(b"\n") + 1) from None
+        raise SkillUnreadable(
+            "The file is not UTF-8: save it as UTF-8.", document[: error.start].count(b"\n") + 1
+        ) from None
     if "\0" in text:
-        raise SkillUnreadable("The file holds a NUL.", text[: text.index("\0")].count("\n") + 1)
+        raise SkillUnreadable(
+            "The file holds a NUL: remove it, or name another file SKILL.md.", text[: text.index("\0")].count("\n") + 1
+        )
     opening = _OPENING.match(document)
     if opening is None:
         end = len(BOM.encode()) if text.startswith(BOM) else 0
@@ -91,14 +95,18 @@ def read_template(template: bytes) -> Template:
         return Template(template.decode(), "", "", {}, None)
     closing = _closing(template, opening.end())
     if closing.start() - opening.end() > header.MAX_BYTES:
-        raise SkillUnreadable(f"The front matter is longer than {header.MAX_BYTES // 1024} KiB.", 1)
+        raise SkillUnreadable(
+            f"The front matter is longer than {header.MAX_BYTES // 1024} KiB: move text to the body.", 1
+        )
     text = template[opening.end() : closing.start()].decode()
     root = header.read_header(text, first_line=2)
     entries: dict[str, Entry] = {}
     for entry in root.entries if root else ():
         key = column_of(entry.name)
         if key in entries:
-            raise SkillUnreadable(f"The key '{key}' is there twice, with '-' and with '_'.", line_of(text, entry))
+            raise SkillUnreadable(
+                f"The key '{key}' is there twice, with '-' and with '_': remove one.", line_of(text, entry)
+            )
         entries[key] = entry
     return Template(opening[0].decode(), text, closing[0].decode(), entries, root)
 

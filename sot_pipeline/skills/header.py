@@ -1,7 +1,7 @@
 """The YAML of a front matter as a tree of nodes that know their places, within limits.
 
 Nothing is constructed and no type is guessed here: a node has its text, its style and where it stands.
-What the nodes mean is in `front_matter.py`, what may be written instead of them in `edit.py`.
+What the nodes are worth is in `values.py`, what may be written instead of them in `edit.py`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def read_header(text: str, first_line: int) -> Mapping | None:
     YAML, no mapping, has a key twice or is beyond the limits.
     """
     if text.startswith("\ufeff"):
-        raise SkillUnreadable("There is a byte order mark after the opening '---'.", first_line)
+        raise SkillUnreadable("There is a byte order mark behind the opening '---': remove it.", first_line)
     parser = cast("_Parser", CParser(text))
     try:
         return _Composer(text, parser, first_line).document()
@@ -128,6 +128,14 @@ class _Parser(Protocol):
     def dispose(self) -> None: ...
 
 
+class _Anchored(NamedTuple):
+    """What aliases of a node count as: characters and nodes, and collections one in the other below its own."""
+
+    node: Scalar | Sequence | Mapping
+    weight: int
+    height: int
+
+
 class _Composer:
     """Nodes from the events of one parser.
 
@@ -139,10 +147,11 @@ class _Composer:
         self.text = text
         self.parser = parser
         self.first_line = first_line
-        self.anchors: dict[str, tuple[Scalar | Sequence | Mapping, int] | None] = {}
+        self.anchors: dict[str, _Anchored | None] = {}
         self.aliases = 0
-        # Characters and nodes so far, with every alias written out.
+        # Characters and nodes so far, and the deepest collection, with every alias written out.
         self.expanded = 0
+        self.deepest = 0
 
     def document(self) -> Mapping | None:
         self.parser.get_event()  # the stream's start
@@ -153,22 +162,29 @@ class _Composer:
         self.parser.get_event()  # the document's end
         following = self.parser.get_event()
         if not isinstance(following, yaml.StreamEndEvent):
-            raise self.refused("The front matter holds more than one YAML document.", following)
+            raise self.refused("The front matter holds more than one YAML document: keep one.", following)
         if isinstance(root, Mapping):
             return root
         if isinstance(root, Scalar) and not root.text and not root.style:
             return None
-        raise SkillUnreadable("The front matter is no mapping of keys to values.", self.first_line)
+        raise SkillUnreadable("The front matter is no mapping: write 'key: value' lines.", self.first_line)
 
     def node(self, event: _Event, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event)
-        before = self.expanded
-        if event.anchor:
-            self.anchors[event.anchor] = None
-        found = self.scalar(event) if isinstance(event, yaml.ScalarEvent) else self.collection(event, depth)
-        if event.anchor:
-            self.anchors[event.anchor] = (found, self.expanded - before)
+            return self.alias(event, depth)
+        return self.anchored(event, depth) if event.anchor else self.unnamed(event, depth)
+
+    def unnamed(self, event: _Event, depth: int) -> Scalar | Sequence | Mapping:
+        return self.scalar(event) if isinstance(event, yaml.ScalarEvent) else self.collection(event, depth)
+
+    def anchored(self, event: _Event, depth: int) -> Scalar | Sequence | Mapping:
+        """A node with a name, measured for its aliases; until it ends, the name stands for nothing that is whole."""
+        name, expanded, deepest = str(event.anchor), self.expanded, self.deepest
+        self.anchors[name] = None
+        self.deepest = depth - 1
+        found = self.unnamed(event, depth)
+        self.anchors[name] = _Anchored(found, self.expanded - expanded, self.deepest - depth)
+        self.deepest = max(self.deepest, deepest)
         return found
 
     def scalar(self, event: _Event) -> Scalar:
@@ -176,15 +192,14 @@ class _Composer:
             raise self.unknown_tag(event)
         text = event.value
         if "\0" in text:
-            raise self.refused("The front matter holds a NUL (\\0), which no database column can.", event)
+            raise self.refused("The front matter holds a NUL (\\0), which no database column can: remove it.", event)
         self.expanded += 1 + len(text)
         return Scalar(
             event.start_mark.index, event.end_mark.index, bool(event.anchor), text, event.style or "", event.tag
         )
 
     def collection(self, event: _Event, depth: int) -> Sequence | Mapping:
-        if depth > MAX_DEPTH:
-            raise self.refused(f"The front matter is nested more than {MAX_DEPTH} levels deep.", event)
+        self.descend(event, depth)
         self.expanded += 1
         # Of a tagged or anchored block, the mark is that of the tag; the flow style holds either way.
         start, anchored, flow = event.start_mark.index, bool(event.anchor), event.flow_style
@@ -198,6 +213,11 @@ class _Composer:
         entries = tuple(self.entries(depth))
         return Mapping(start, self.end, anchored, flow, entries)
 
+    def descend(self, event: _Event, depth: int) -> None:
+        self.deepest = max(self.deepest, depth)
+        if depth > MAX_DEPTH:
+            raise self.refused(f"The front matter is nested more than {MAX_DEPTH} levels deep: make it flatter.", event)
+
     def members(self, last: type[object]) -> Iterator[_Event]:
         while not isinstance(event := self.parser.get_event(), last):
             yield event
@@ -209,7 +229,7 @@ class _Composer:
             key = self.node(event, depth + 1)
             name = self.name_of(key)
             if name in names:
-                raise self.refused(f"The key '{name}' is there twice.", event)
+                raise self.refused(f"The key '{name}' is there twice: remove one of them.", event)
             names.add(name)
             yield Entry(name, key, self.node(self.parser.get_event(), depth + 1))
 
@@ -219,24 +239,26 @@ class _Composer:
         # A key that is no text is named by how it is written: JSON knows texts only.
         return key.text if isinstance(key, Scalar) else self.text[key.start : key.end].strip()
 
-    def alias(self, event: _Event) -> Alias:
+    def alias(self, event: _Event, depth: int) -> Alias:
         self.aliases += 1
         if self.aliases > MAX_ALIASES:
-            raise self.refused(f"The front matter has more than {MAX_ALIASES} aliases.", event)
+            raise self.refused(f"The front matter has more than {MAX_ALIASES} aliases: write values out.", event)
         name = str(event.anchor)
         if name not in self.anchors:
-            raise self.refused(f"The alias '*{name}' stands for nothing.", event)
+            raise self.refused(f"The alias '*{name}' stands for nothing: remove it, or add '&{name}'.", event)
         known = self.anchors[name]
         if known is None:
-            raise self.refused(f"The alias '*{name}' is part of what it stands for.", event)
-        target, weight = known
-        self.expanded += weight
+            raise self.refused(f"The alias '*{name}' is part of what it stands for: remove it.", event)
+        self.descend(event, depth + known.height)
+        self.expanded += known.weight
         if self.expanded > MAX_EXPANDED:
-            raise self.refused(f"With its aliases written out, the front matter is over {MAX_EXPANDED} long.", event)
-        return Alias(event.start_mark.index, event.end_mark.index, True, target)
+            raise self.refused(
+                f"With its aliases written out, the front matter is over {MAX_EXPANDED} long: use fewer.", event
+            )
+        return Alias(event.start_mark.index, event.end_mark.index, True, known.node)
 
     def unknown_tag(self, event: _Event) -> SkillUnreadable:
-        return self.refused(f"The front matter has a tag that stands for an object: {event.tag}.", event)
+        return self.refused(f"The front matter has a tag that stands for an object: remove '{event.tag}'.", event)
 
     def refused(self, message: str, event: _Event) -> SkillUnreadable:
         return SkillUnreadable(message, self.first_line + event.start_mark.line)

@@ -50,6 +50,12 @@ def bomb(levels: int) -> str:
     return "\n".join(lines)
 
 
+def tower(stories: int) -> str:
+    lines = [f"a0: &a0 {'[' * 9}{']' * 9}"]
+    lines += [f"a{story}: &a{story} {'[' * 9}*a{story - 1}{']' * 9}" for story in range(1, stories)]
+    return "\n".join(lines)
+
+
 UNREADABLE = {
     "no UTF-8": (b"---\nname: x\n---\n\nb\xff", 5, "not UTF-8"),
     "a NUL": (b"---\nname: x\n---\n\0", 4, "NUL"),
@@ -67,6 +73,8 @@ UNREADABLE = {
     "too long": (b"---\na: " + b"x" * header.MAX_BYTES + b"\n---\n", 1, "64 KiB"),
     "too deep": (b"---\na: " + b"[" * 60_000 + b"\n---\n", 2, "20 levels"),
     "too deep in blocks": (b"---\n" + b"- " * 20_000 + b"\n---\n", 2, "20 levels"),
+    "too deep by aliases": (f"---\n{tower(40)}\n---\n".encode(), 4, "20 levels"),
+    "too deep by an alias below": (f"---\n{tower(2)}\na: [[*a1]]\n---\n".encode(), 4, "20 levels"),
     "too many aliases": (b"---\na: &a x\nb: [" + b"*a, " * 51 + b"]\n---\n", 3, "50 aliases"),
     "a bomb of aliases": (f"---\n{bomb(24)}\n---\n".encode(), 15, "aliases written out"),
     "two documents on one line": ("---\na: b\u2028--- c\n---\n".encode(), 3, "more than one"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from sot_pipeline.skills.alignment import Change, changes
 from sot_pipeline.skills.lines import merge_lines
 
+# Without anybody's settings: they may choose another algorithm.
+BARE = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not there")
 
 
@@ -59,7 +62,7 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Git:
         for path, text in zip(files, (ours, base, theirs), strict=True):
             path.write_bytes(text.encode())
         # Without close_fds, Python starts the process without copying its own memory.
-        done = subprocess.run(["git", "merge-file", "-p", *files], stdout=subprocess.PIPE, close_fds=False)
+        done = subprocess.run(["git", "merge-file", "-p", *files], stdout=subprocess.PIPE, close_fds=False, env=BARE)
         assert 0 <= done.returncode < 128
         return done.stdout.decode() if done.returncode == 0 else None
 
@@ -150,7 +153,9 @@ def test_texts_that_differ_much_are_aligned_as_git_aligns_them(
         for name, text in (("old", old), ("new", new)):
             (tmp_path / name).write_text("".join(f"{line}\n" for line in text))
         command = ["git", "diff", "--no-index", "-U0", "--diff-algorithm=myers", "--no-indent-heuristic", "old", "new"]
-        printed = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, close_fds=False).stdout
+        printed = subprocess.run(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, close_fds=False, env=BARE
+        ).stdout
 
         assert changes(old, new) == list(hunks(printed)), seed
 
