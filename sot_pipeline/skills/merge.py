@@ -19,6 +19,7 @@ from sot_pipeline.skills.lines import merge_lines
 from sot_pipeline.skills.values import Value, same, same_values
 
 BODY = "body"
+FRONT_MATTER = "front_matter"
 
 
 class Take(StrEnum):
@@ -43,10 +44,11 @@ class FieldConflict:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merged document, or the conflicts that are in the way."""
+    """The merged document, or the conflicts that are in the way; `overruled` says what is in neither."""
 
     document: bytes | None
     conflicts: tuple[FieldConflict, ...] = ()
+    overruled: tuple[FieldConflict, ...] = ()
 
 
 def merge_documents(base: bytes, ours: bytes, theirs: bytes, take: Take | None = None) -> Merged:
@@ -70,7 +72,8 @@ def merge_documents(base: bytes, ours: bytes, theirs: bytes, take: Take | None =
     if body is None or header.document is None:
         return Merged(None, header.conflicts if body is not None else (*header.conflicts, in_body))
     try:
-        return Merged(render(header.document, fields_of(header.document), body))
+        document = render(header.document, fields_of(header.document), body)
+        return Merged(document, overruled=header.overruled)
     except EditRefused:  # the result has no front matter, and its body begins like one
         return Merged(ours if take is Take.OURS else theirs) if take else Merged(None, (in_body,))
 
@@ -90,7 +93,9 @@ def _merge_headers(base: bytes, ours: bytes, theirs: bytes, take: Take | None) -
     if lines is not None and _says(lines.encode(), values):
         return Merged(lines.encode())
     try:
-        return Merged(split(render(ours, fields_from(values), "")).template)
+        # The keys of theirs are in it, but not what they did to comments and layout.
+        layout = FieldConflict(FRONT_MATTER, base.decode(), ours.decode(), theirs.decode())
+        return Merged(split(render(ours, fields_from(values), "")).template, overruled=(layout,))
     except EditRefused as refused:
         if take:
             return Merged(ours if take is Take.OURS else theirs)

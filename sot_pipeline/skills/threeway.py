@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Generic, NamedTuple, TypeVar
 
 from sot_pipeline.skills.match import Triple
-from sot_pipeline.skills.merge import FieldConflict, Take, merge_documents
+from sot_pipeline.skills.merge import FieldConflict, Merged, Take, merge_documents
 from sot_pipeline.skills.model import DOCUMENT, File, Skill
 
 Value = TypeVar("Value")
@@ -48,14 +48,16 @@ def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None
         return MergedSkill(None, (FieldConflict(WHOLE, *map(_path_of, (base, ours, theirs))),))
     path = _three_way(_path_of(base), ours.path, theirs.path, take)
     conflicts = [] if path.decided else [FieldConflict(PATH, _path_of(base), ours.path, theirs.path)]
+    overruled: list[FieldConflict] = []
     files: dict[str, File] = {}
     for name in sorted(ours.files.keys() | theirs.files.keys()):
         versions = _Versions(base.files.get(name) if base else None, ours.files.get(name), theirs.files.get(name))
-        merged, found = _merged_file(name, versions, take, document if name == DOCUMENT else None)
-        conflicts += found
-        if merged:
-            files[name] = merged
-    return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts))
+        merged = _merged_file(name, versions, take, document if name == DOCUMENT else None)
+        conflicts += merged.conflicts
+        overruled += merged.overruled
+        if merged.file:
+            files[name] = merged.file
+    return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts), tuple(overruled))
 
 
 def _path_of(skill: Skill | None) -> str | None:
@@ -84,26 +86,30 @@ def _three_way(base: Value | None, ours: Value | None, theirs: Value | None, tak
     return _Choice(None, decided=False)
 
 
-def _merged_file(
-    name: str, versions: _Versions, take: Take | None, document: bytes | None
-) -> tuple[File | None, Sequence[FieldConflict]]:
+class _MergedFile(NamedTuple):
+    file: File | None
+    conflicts: Sequence[FieldConflict] = ()
+    overruled: Sequence[FieldConflict] = ()
+
+
+def _merged_file(name: str, versions: _Versions, take: Take | None, document: bytes | None) -> _MergedFile:
     """One file of both; which content and whether it can be executed are two questions."""
     base, ours, theirs = versions
     if ours is None or theirs is None:
         either = _three_way(base, ours, theirs, take)
-        return either.value, () if either.decided else (_file_conflict(name, versions),)
+        return _MergedFile(either.value, () if either.decided else (_file_conflict(name, versions),))
     executable = _three_way(base.executable if base else None, ours.executable, theirs.executable, take)
     whose = None if name == DOCUMENT else take
     content = _three_way(base.content if base else None, ours.content, theirs.content, whose)
-    conflicts: list[FieldConflict] = []
+    found = Merged(content.value)
     if document is not None:
-        content = _Choice(document)
+        found = Merged(document)
     elif name == DOCUMENT and not content.decided:
-        merged = merge_documents(base.content if base else b"", ours.content, theirs.content, take)
-        content, conflicts = _Choice(merged.document), list(merged.conflicts)
-    if not (content.decided and executable.decided):
+        found = merge_documents(base.content if base else b"", ours.content, theirs.content, take)
+    conflicts = [*found.conflicts]
+    if not executable.decided or (found.document is None and not conflicts):
         conflicts.append(_file_conflict(name, versions))
-    return File(content.value or b"", bool(executable.value)), conflicts
+    return _MergedFile(File(found.document or b"", bool(executable.value)), conflicts, found.overruled)
 
 
 def _file_conflict(name: str, versions: _Versions) -> FieldConflict:

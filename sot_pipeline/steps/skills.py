@@ -144,12 +144,14 @@ class _Decisions:
             return found
         decided = self._decided(triple, found.conflicts)
         if self.force:
-            found = replace(self._merged(triple, self.force), overruled=found.conflicts)
+            chosen = self._merged(triple, self.force)
         elif decided and decided.resolution == _TAKEN_FROM_FILE:
-            found = replace(self._merged(triple, None, decided.chosen), overruled=found.conflicts)
+            chosen = self._merged(triple, None, decided.chosen)
         elif decided and decided.resolution:
-            found = replace(self._merged(triple, Take(decided.resolution)), overruled=found.conflicts)
-        return found
+            chosen = self._merged(triple, Take(decided.resolution))
+        else:
+            return found
+        return replace(chosen, overruled=(*found.conflicts, *chosen.overruled))
 
     def _merged(self, triple: Triple, take: Take | None, document: bytes | None = None) -> MergedSkill:
         refused = self.state.unrendered.get(triple.uid or "")
