@@ -66,11 +66,6 @@ class Project:
     code: CodeSection | None = None
     links: LinksSection | None = None
 
-    @property
-    def collection(self) -> str:
-        """Name of the project's Qdrant collection (an alias)."""
-        return f"{self.id}_sot_docs"
-
 
 @dataclass(frozen=True, slots=True)
 class QdrantTarget:
