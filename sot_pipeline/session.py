@@ -26,6 +26,17 @@ from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.store import VectorStore, require_match
 from sot_pipeline.workspace import Project, Workspace
 
+_WHO_NEEDS_QDRANT = {
+    Kind.DOCS: "this mode needs",
+    Kind.CODE: "embedding code ([project.code] embed = true) needs",
+    Kind.SKILLS: "embedding skills needs",
+}
+_WITHOUT_QDRANT = {
+    Kind.DOCS: "use --db-only",
+    Kind.CODE: "take 'embed' out",
+    Kind.SKILLS: "leave their points out",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -89,7 +100,7 @@ def open_session(
     names = WRITE_LOCKS if execute else READ_LOCKS if lock_reads else ()
     with ExitStack() as stack:
         database = _open_database(workspace, mode, deadline, notes, stack) if mode.database or lock_reads else None
-        store, embedder = _open_vectors(workspace, deadline, embeds) if mode.vectors else (None, None)
+        store, embedder = _open_vectors(workspace, kind, deadline, embeds) if mode.vectors else (None, None)
         held = None
         if names:
             held = stack.enter_context(locked(workspace, names, database, deadline, wait_seconds=lock_wait))
@@ -127,12 +138,12 @@ def _open_database(
     return database
 
 
-def _open_vectors(workspace: Workspace, deadline: Deadline, embeds: bool) -> tuple[VectorStore, Embedder]:
+def _open_vectors(workspace: Workspace, kind: Kind, deadline: Deadline, embeds: bool) -> tuple[VectorStore, Embedder]:
     if workspace.qdrant is None:
         raise VectorStoreUnavailable(
-            "Qdrant is not configured, but this mode needs it.",
+            f"Qdrant is not configured, but {_WHO_NEEDS_QDRANT[kind]} it.",
             remedy=f"Set 'qdrant' in {workspace.config_path} (a path is the embedded engine) or QDRANT_HOST, "
-            "or use --db-only.",
+            f"or {_WITHOUT_QDRANT[kind]}.",
         )
     store = open_store(workspace.qdrant)
     store.check(deadline)

@@ -70,7 +70,7 @@ def verify_project(session: Session, parsed: ParsedProject) -> ProjectAgreement:
 def _compare(parsed: ParsedProject, present: Mapping[RecordKey, str]) -> Disagreement:
     open_ = {key: hash_ for key, hash_ in present.items() if key.file_type not in parsed.protected}
     plan = diff(parsed.records, open_)
-    return _disagreement((record.key for record in plan.inserts), plan.deletes, (record.key for record in plan.updates))
+    return Disagreement.told_by(plan)
 
 
 def _compare_points(
@@ -83,16 +83,12 @@ def _compare_points(
         if record_of_point(key, collection).file_type not in parsed.protected
     }
     plan = diff(points_of_project(parsed, embedder), open_)
-    return _disagreement((point.key for point in plan.inserts), plan.deletes, (point.key for point in plan.updates))
+    return Disagreement.told_by(plan)
 
 
 def _full_text(session: Session, parsed: ParsedProject) -> Disagreement:
     plan = session.require_database().plan_fulltext(parsed.project.id, parsed.records, keep=parsed.protected, deep=True)
-    return _disagreement((row.key for row in plan.inserts), plan.deletes, (row.key for row in plan.updates))
-
-
-def _disagreement(missing: Iterable[object], extra: Iterable[object], stale: Iterable[object]) -> Disagreement:
-    return Disagreement(*(tuple(sorted(map(str, keys))) for keys in (missing, extra, stale)))
+    return Disagreement.told_by(plan)
 
 
 def _stored_points(session: Session, collection: CollectionId) -> dict[str, str]:

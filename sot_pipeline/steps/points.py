@@ -7,7 +7,8 @@ Which points it should hold is decided by the steps that call this: `vectors.py`
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sot_pipeline.embedding.cache import EmbeddedTexts, embed_texts, text_hash
@@ -71,19 +72,23 @@ def update_live_version(session: Session, collection: CollectionId, plan: Plan[s
     return texts
 
 
-def fill_new_version(session: Session, collection: CollectionId, parts: Iterable[Sequence[Point]]) -> Texts:
-    """Fill a new version with the points of all `parts` and swap it in: readers see the old or the new one."""
+@contextmanager
+def new_version(session: Session, collection: CollectionId) -> Iterator[Callable[[Sequence[Point]], Texts]]:
+    """What fills a new version with points; it is swapped in at the end: readers see the old or the new one."""
     store, embedder = session.require_vectors()
-    texts = Texts()
     with store.rebuild(
         collection, model=embedder.model, dimension=embedder.dimension, deadline=session.deadline
     ) as fresh:
-        for points in parts:
+
+        def fill(points: Sequence[Point]) -> Texts:
+            texts = Texts()
             for batch, vectors in _embedded_batches(session, collection, points):
                 fresh.upsert(batch, vectors.vectors, session.deadline)
                 texts = texts.plus(vectors)
+            return texts
+
+        yield fill
         session.check(f"before the new collection of {collection.project_id} replaces the old one")
-    return texts
 
 
 def would_embed(session: Session, points: Sequence[Point]) -> Texts:

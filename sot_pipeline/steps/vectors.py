@@ -12,7 +12,7 @@ from sot_pipeline.plan import Problem, RecordKey, Severity
 from sot_pipeline.reconcile import changes_of, reconcile
 from sot_pipeline.session import Session
 from sot_pipeline.steps.activity import activity_of
-from sot_pipeline.steps.points import fill_new_version, points_present, update_live_version, would_embed
+from sot_pipeline.steps.points import new_version, points_present, update_live_version, would_embed
 from sot_pipeline.targets.vectors.kept import Cut, KeptPoints
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.points import record_of_point
@@ -58,7 +58,8 @@ def sync_vectors(
     if not execute:
         texts = would_embed(session, found.plan.upserts)
     elif rebuild and not kept:
-        texts = fill_new_version(session, collection, [wanted])
+        with new_version(session, collection) as fill:
+            texts = fill(wanted)
     else:
         texts = update_live_version(session, collection, found.plan)
     counts = found.plan.counts()

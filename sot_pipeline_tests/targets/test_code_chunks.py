@@ -84,7 +84,7 @@ def test_a_larger_file_is_cut_between_its_definitions_and_comments_go_with_them(
     first, second, third = cut(SHOP, 190)
 
     assert (first.line, first.text, first.names) == (1, "import os\nimport sys\n\n", ())
-    assert second.text.startswith("# One shelf") and second.text.endswith("self.pots.pop()\n")
+    assert second.text.startswith("# One shelf") and second.text.endswith("self.pots.pop()\n\n\n")
     assert (second.line, second.names) == (4, ("Shelf", "Shelf.put", "Shelf.take"))
     assert third.text.endswith("def main():\n    Shelf().put(1)\n")
     assert third.names == ("main",)
