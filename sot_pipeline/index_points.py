@@ -15,7 +15,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.session import open_session
-from sot_pipeline.steps.code_points import sync_code_points
+from sot_pipeline.steps.code_points import embed_lagging, sync_code_points
 from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.workspace import Project, Workspace
 
@@ -78,6 +78,22 @@ def index_points(
     except SotError as error:
         first = first or error
     return PointsReport(outcomes, first)
+
+
+def embed_ahead(workspace: Workspace, project: Project) -> None:
+    """Embed what `index_points` would, into the cache alone and without any lock: nobody waits for it.
+
+    Raises as `sync_code_points` does; what was embedded before is cached.
+    """
+    with open_session(
+        workspace,
+        Mode.FULL,
+        projects=(project,),
+        execute=False,
+        deadline=Deadline.never(),
+        kind=Kind.CODE,
+    ) as session:
+        embed_lagging(session, project)
 
 
 def with_points(report: CodeReport, found: PointsReport) -> CodeReport:

@@ -21,7 +21,7 @@ from sot_pipeline.plan import Counts, Plan, Problem, Severity, diff
 from sot_pipeline.session import Session
 from sot_pipeline.steps.activity import activity_of
 from sot_pipeline.steps.code_points_plan import FilesPlan, in_groups, plan_files
-from sot_pipeline.steps.points import Texts, new_version, points_present, update_live_version, would_embed
+from sot_pipeline.steps.points import Texts, fill_cache, new_version, points_present, update_live_version, would_embed
 from sot_pipeline.targets.database.code_texts import CodeTexts
 from sot_pipeline.targets.vectors.code_points import CUT_VERSION, code_points_of
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
@@ -80,6 +80,14 @@ def sync_code_points(
         activity = activity_of(ACTIVITY, len(found.sizes), counts, problems, started)
         found.texts.database.record_activity(project.id, activity, session.deadline)
     return VectorsOutcome(counts, texts.embedded, texts.cached, tuple(changes), problems)
+
+
+def embed_lagging(session: Session, project: Project) -> None:
+    """Put the vectors into the cache that a sync would ask for. Raises as a sync does."""
+    require_embed(project)
+    found = _read(session, project, allow_mass_delete=True, every=False)
+    for part in _parts(session, found):
+        fill_cache(session, found.collection, part.plan.upserts)
 
 
 def lag_of_points(session: Session, project: Project) -> tuple[int, int]:

@@ -91,6 +91,12 @@ def new_version(session: Session, collection: CollectionId) -> Iterator[Callable
         session.check(f"before the new collection of {collection.project_id} replaces the old one")
 
 
+def fill_cache(session: Session, collection: CollectionId, points: Sequence[Point]) -> None:
+    """Embed the points' texts into the cache, where there is one, and write no point."""
+    for _ in _embedded_batches(session, collection, points):
+        pass
+
+
 def would_embed(session: Session, points: Sequence[Point]) -> Texts:
     """How many distinct texts a run would embed, and how many it would find in the cache."""
     _, embedder = session.require_vectors()

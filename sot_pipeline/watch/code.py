@@ -13,8 +13,9 @@ from sot_pipeline.code.ignore import GITIGNORE
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.index_code import index_projects
-from sot_pipeline.index_points import embedded, index_points
+from sot_pipeline.index_points import embed_ahead, embedded, index_points
 from sot_pipeline.outcome import CodeOutcome
+from sot_pipeline.runtime.background import Background
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stats import digest_of, stats_of
 from sot_pipeline.runtime.tree import SETTLED_AFTER_NS, ProjectState, changed_paths, look
@@ -30,7 +31,8 @@ class CodeSource:
     """The source files of `workspace` and their rows, in `tables` alone where they are named, then without points.
 
     Project metrics are left to a full pass: they ask for all files. Points of code that is embedded
-    come when no file waits any more: an embedding service takes longer than everything else.
+    come when no file waits any more, and what is new is embedded in the background before: a service
+    takes longer than everything else, and rows must not wait for it.
     """
 
     name = "code"
@@ -41,6 +43,7 @@ class CodeSource:
         self._tables = [table for table in CodeTable if tables is None or table.value in tables]
         self._has_points = tables is None
         self._listings: dict[str, _Listing] = {}
+        self._ahead: Background[str] = Background()
         # Projects whose rows were last deleted because somebody was seen to delete the files.
         self._seen: set[str] = set()
 
@@ -96,9 +99,15 @@ class CodeSource:
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:
         """See `Source.finish`: points. They follow the rows wherever these followed events."""
+        projects = self._workspace.select((project_id,))
+        ended = self._ahead.ended(project_id, lambda: embed_ahead(self._workspace, projects[0]))
+        if ended is None:
+            return Result({}, unfinished=True)
+        if ended.error:
+            return Result({"points": None}, (), ended.error)
         report = index_points(
             self._workspace,
-            self._workspace.select((project_id,)),
+            projects,
             execute=True,
             deadline=deadline,
             allow_mass_delete=project_id in self._seen,
