@@ -30,7 +30,7 @@ class PointsReport:
 
 def embedded(projects: tuple[Project, ...]) -> tuple[Project, ...]:
     """Those whose code is embedded."""
-    return tuple(project for project in projects if project.code and project.code.embed)
+    return tuple(project for project in projects if project.embeds_code)
 
 
 def index_points(

@@ -102,7 +102,7 @@ def _project_status(workspace: Workspace, database: Database, project: Project, 
 def _targets(project: Project) -> tuple[str, ...]:
     if project.code is None:
         return TARGETS
-    return (*TARGETS, "code", "code_points") if project.code.embed else (*TARGETS, "code")
+    return (*TARGETS, "code", "code_points") if project.embeds_code else (*TARGETS, "code")
 
 
 def _code_status(workspace: Workspace, database: Database, project: Project, deadline: Deadline) -> CodeStatus:
@@ -125,7 +125,7 @@ def _code_status(workspace: Workspace, database: Database, project: Project, dea
         partial=statuses[ParseStatus.PARTIAL],
         skipped=statuses[ParseStatus.SKIPPED],
         left_out=sources.left_out,
-        points=_points_status(workspace, project, deadline) if project.code and project.code.embed else None,
+        points=_points_status(workspace, project, deadline) if project.embeds_code else None,
     )
 
 

@@ -66,6 +66,11 @@ class Project:
     code: CodeSection | None = None
     links: LinksSection | None = None
 
+    @property
+    def embeds_code(self) -> bool:
+        """Whether what stands in its source files is embedded."""
+        return self.code is not None and self.code.embed
+
 
 @dataclass(frozen=True, slots=True)
 class QdrantTarget:

@@ -64,7 +64,7 @@ def _verified(session: Session, project: Project) -> ProjectAgreement:
     from sot_pipeline.verify_code import verify_code, verify_code_points
 
     code = verify_code(session, project)
-    if project.code.embed and session.store:
+    if project.embeds_code and session.store:
         code = replace(code, points=verify_code_points(session, project))
     return replace(agreement, code=code, problems=(*agreement.problems, *code.problems))
 

@@ -46,8 +46,9 @@ class SemanticIndex:
         limit: int,
         file_types: Sequence[str],
         deadline: Deadline,
+        kind: Kind = Kind.DOCS,
     ) -> Meanings:
-        """The `limit` nearest chunks for each query, over all `projects`.
+        """The `limit` nearest chunks for each query, over the collections of `kind` of all `projects`.
 
         Each collection is opened once, after the queries are embedded, and so locked only while it
         is read. Raises EmbeddingMismatch, VectorStoreUnavailable or EmbeddingFailed.
@@ -58,7 +59,7 @@ class SemanticIndex:
         found: list[list[Candidate]] = [[] for _ in queries]
         held: dict[RecordKey, str] = {}
         for project in projects:
-            of_project = CollectionId(project.id, Kind.DOCS)
+            of_project = CollectionId(project.id, kind)
             with self.store.open(
                 of_project, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
             ) as collection:

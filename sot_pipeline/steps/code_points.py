@@ -41,7 +41,7 @@ _VERSION = f"{ANALYSIS_VERSION}.{CUT_VERSION}"
 
 def require_embed(project: Project) -> None:
     """Raises RequirementMissing where the project's code is not embedded."""
-    if project.code is None or not project.code.embed:
+    if not project.embeds_code:
         raise RequirementMissing(
             f"The code of project '{project.id}' is not embedded.",
             remedy="Write embed = true under its [project.code] in sot.toml, then run sot code index --execute.",

@@ -1,4 +1,4 @@
-"""Points of code as a person or a program sees them: `sot code index`, `verify`, `status`."""
+"""Points of code as a person or a program sees them: `sot code index`, `verify`, `status`, `search`."""
 
 from __future__ import annotations
 
@@ -115,3 +115,90 @@ def test_status_says_why_points_are_not_known(studio: Studio, sot: Command, monk
 
     assert answer.code == 0
     assert "not known: Qdrant is not configured" in answer.out
+
+
+# search
+
+
+@pytest.fixture
+def indexed(studio: Studio, sot: Command) -> Studio:
+    studio.write({"src/cones.md": "# Cones\n\nWhen the ceramic bends the kiln is hot enough.\n"})
+    assert sot("code", "index", "--execute").code == 0
+    return studio
+
+
+def hits(sot: Command, query: str, mode: str, *more: str) -> list[dict[str, object]]:
+    answer = sot("search", query, "--type", "code", "--mode", mode, "--json", *more)
+    assert answer.code == 0, answer.err
+    found: list[dict[str, object]] = answer.json()["results"]
+    return found
+
+
+def test_a_semantic_search_finds_each_file_once_by_its_nearest_chunk(indexed: Studio, sot: Command) -> None:
+    found = hits(sot, "temperature of the oven", "semantic")
+
+    assert [hit["path"] for hit in found] == [hit["entry_id"] for hit in found]
+    assert {hit["path"] for hit in found} == {"src/kiln.py", "src/glaze.py", "src/empty.py", "src/cones.md"}
+    (kiln,) = (hit for hit in found if hit["path"] == "src/kiln.py")
+    assert (kiln["file_type"], kiln["line"], kiln["fresh"]) == ("code", 1, True)
+    assert kiln["title"] == "Kiln, Kiln.fire"
+    assert [hit["score"] for hit in found] == sorted((hit["score"] for hit in found), reverse=True)  # type: ignore[type-var]
+
+
+def test_the_line_of_a_chunk_is_where_its_text_stands_now(indexed: Studio, sot: Command) -> None:
+    function = "def rotate():\n" + "    turn(1)\n" * 149 + "\n"
+    indexed.write({"src/long.py": f"{function}# The glaze is mixed with water.\nGLAZE = 1\n"})
+    sot("code", "index", "--execute")
+    (before,) = (hit for hit in hits(sot, "glaze mixed with water", "semantic") if hit["path"] == "src/long.py")
+    indexed.write({"src/long.py": f"import os\n\n{(indexed.folder / 'src/long.py').read_text()}"})
+    (moved,) = (hit for hit in hits(sot, "glaze mixed with water", "semantic") if hit["path"] == "src/long.py")
+    indexed.write({"src/long.py": "x = 1\n"})
+    (gone,) = (hit for hit in hits(sot, "glaze mixed with water", "semantic") if hit["path"] == "src/long.py")
+
+    assert before["line"] == 104, "where the chunk begins"
+    assert (moved["line"], moved["fresh"]) == (before["line"] + 2, True)  # type: ignore[operator]
+    assert (gone["line"], gone["fresh"]) == (None, False)
+
+
+def test_a_hybrid_search_answers_with_definitions_and_files_that_fit_by_meaning(indexed: Studio, sot: Command) -> None:
+    found = hits(sot, "fire", "hybrid")
+
+    assert found[0]["entry_id"] == "Kiln.fire"
+    assert 0.8 <= found[0]["score"] <= 1  # type: ignore[operator]
+    assert "src/cones.md" in {hit["entry_id"] for hit in found}
+    assert "src/kiln.py" not in {hit["entry_id"] for hit in found}, "its chunk is behind the definition"
+    assert all(0 <= hit["score"] <= 1 for hit in found)  # type: ignore[operator]
+    assert len(hits(sot, "fire", "hybrid", "--limit", "1")) == 1
+
+
+def test_files_whose_points_lag_are_behind_until_a_refresh(indexed: Studio, sot: Command) -> None:
+    indexed.write({"src/glaze.py": "def dip(pot):\n    return pot\n"})
+    indexed.index()
+
+    behind = sot("search", "dip", "--type", "code", "--mode", "semantic", "--json").json()
+    by_name = sot("search", "dip", "--type", "code", "--mode", "keyword", "--json").json()
+    refreshed = sot("search", "dip", "--type", "code", "--mode", "semantic", "--refresh", "--json").json()
+
+    assert (behind["fresh"], behind["behind"]) == (False, ["src/glaze.py"])
+    assert by_name["fresh"] is True
+    assert refreshed["fresh"] is True
+    assert "dip" in [hit["title"] for hit in refreshed["results"]]
+
+
+def test_code_and_ledgers_are_searched_together_by_meaning(indexed: Studio, sot: Command) -> None:
+    indexed.write({"docs/BUILD_HISTORY.md": "# Builds\n\n## BUILDS\n\n### BUILD-1 | 2026-01-01 | Fire\n\nFire.\n"})
+    assert sot("sync", "--full", "--execute").code == 0
+    both = ("--type", "code", "--type", "build_history", "--json")
+
+    for mode in ("semantic", "hybrid"):
+        document = sot("search", "fire", "--mode", mode, *both).json()
+        assert document["fresh"] is True
+        assert {hit["file_type"] for hit in document["results"]} == {"code", "build_history"}
+
+
+def test_without_qdrant_a_hybrid_search_of_code_is_one_by_keyword(indexed: Studio, sot: Command) -> None:
+    answer = sot("search", "fire", "--type", "code", "--qdrant-host", "disabled", "--json")
+
+    assert answer.code == 0
+    assert [hit["entry_id"] for hit in answer.json()["results"]] == ["Kiln.fire"]
+    assert "keyword search" in answer.err
