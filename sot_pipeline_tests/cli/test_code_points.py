@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from sot_pipeline.runtime.failpoints import VARIABLE
 from sot_pipeline_tests.cli.command import Command
 from sot_pipeline_tests.cli.test_sync import sot
 from sot_pipeline_tests.code_workspaces import EMBEDDED, Studio, make_studio
+from sot_pipeline_tests.faults.processes import SOT
 from sot_pipeline_tests.steps.test_code_points import alter
 
 __all__ = ["sot"]
@@ -115,6 +120,26 @@ def test_status_says_why_points_are_not_known(studio: Studio, sot: Command, monk
 
     assert answer.code == 0
     assert "not known: Qdrant is not configured" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "option"),
+    [("texts-cached", ""), ("points-upserted", ""), ("points-flushed", ""), ("version-filled", "--rebuild")],
+)
+def test_a_run_that_was_killed_is_made_good_by_the_next(
+    studio: Studio, sot: Command, monkeypatch: pytest.MonkeyPatch, failpoint: str, option: str
+) -> None:
+    sot("code", "index", "--execute")
+    studio.write({"src/long.py": "x = 1\n" * 3_000, "src/glaze.py": "y = 2\n"})
+    arguments = ["code", "index", "--execute", *([option] if option else [])]
+
+    killed = subprocess.run(
+        [SOT, *arguments], env={**os.environ, VARIABLE: failpoint}, capture_output=True, check=False
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    assert sot(*arguments).code == 0
+    assert sot("verify").code == 0
 
 
 # search
