@@ -21,7 +21,7 @@ from sot_pipeline.errors import (
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.steps import code_points
+from sot_pipeline.steps import code_points, points
 from sot_pipeline.steps.code_points import sync_code_points
 from sot_pipeline.targets.vectors.points import point_id
 from sot_pipeline.targets.vectors.shard import load_shard
@@ -232,6 +232,24 @@ def test_what_a_run_wrote_before_it_failed_is_kept(studio: Studio, monkeypatch: 
 
     assert set(studio.points()) == {"studio_code_src/empty.py#0"}
     assert counts_of(studio) == Counts(inserted=2, unchanged=1)
+
+
+def test_a_file_of_which_some_chunks_were_written_is_gone_on_with(
+    embedded: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [f"def part{number}():\n" + "    work()\n" * 100 for number in range(6)]
+    embedded.write({"src/long.py": "".join(parts)})
+    embedded.index()
+    monkeypatch.setattr(points, "POINTS_AT_A_TIME", 1)
+    monkeypatch.setattr(points, "SECONDS_A_RUN", 0.0)
+
+    with no_service_for("def part3"):
+        assert isinstance(embedded.embed().error, EmbeddingFailed)
+    some = [key for key in embedded.points() if "long" in key]
+
+    assert 0 < len(some) < 6
+    assert counts_of(embedded).inserted == 6 - len(some)
+    assert embedded.verify_points().agrees
 
 
 def test_a_passed_deadline_ends_the_run_and_keeps_what_was_written(studio: Studio) -> None:
