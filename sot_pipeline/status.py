@@ -137,7 +137,7 @@ def _points_status(workspace: Workspace, project: Project, deadline: Deadline) -
         with open_session(
             workspace,
             Mode.FULL,
-            projects=(project,),
+            projects=(),  # whether they fit the embedder is not asked: that may cost a request
             execute=False,
             deadline=deadline,
             embeds=False,

@@ -17,7 +17,7 @@ from sot_pipeline.code.text import text_of
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.search.answer import CODE, Lag, SearchHit, SearchMode
+from sot_pipeline.search.answer import Lag, SearchHit, SearchMode
 from sot_pipeline.search.freshness import Hashes
 from sot_pipeline.search.fusion import SCORE_DIGITS, SEMANTIC_WEIGHT, Candidate, fuse
 from sot_pipeline.search.semantic import Meanings, SemanticIndex
@@ -28,7 +28,7 @@ from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.targets.database.code_texts import CodeTexts
-from sot_pipeline.targets.vectors.kinds import Kind
+from sot_pipeline.targets.vectors.kinds import CODE, Kind
 from sot_pipeline.workspace import Project
 
 

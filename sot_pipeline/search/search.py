@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from sot_pipeline.errors import RequirementMissing, UsageError
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.search.answer import CODE, Lag, SearchAnswer, SearchHit, SearchMode, beside
+from sot_pipeline.search.answer import Lag, SearchAnswer, SearchHit, SearchMode, beside
 from sot_pipeline.search.freshness import Freshness, LedgerNow, compare, look
 from sot_pipeline.search.fusion import SEMANTIC_WEIGHT, Candidate, best_by_entry, fuse, ranked, share_of_best
 from sot_pipeline.search.places import lines_of
 from sot_pipeline.search.semantic import Meanings, SemanticIndex, open_semantic_index
 from sot_pipeline.search.snippet import snippet, words_in
 from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.vectors.kinds import CODE
 from sot_pipeline.workspace import Project, Workspace
 
 if TYPE_CHECKING:

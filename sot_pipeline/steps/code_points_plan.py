@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from sot_pipeline.plan import Problem, RecordKey, Severity, is_mass_delete
 from sot_pipeline.steps.code_plan import MASS_DELETE_CHECK
-from sot_pipeline.targets.vectors.code_points import CODE
-from sot_pipeline.targets.vectors.kinds import CollectionId
+from sot_pipeline.targets.vectors.kinds import CODE, CollectionId
 from sot_pipeline.targets.vectors.points import point_key, record_of_point
 
 

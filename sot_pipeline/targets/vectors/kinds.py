@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# The file_type of what is in source files.
+CODE = "code"
+
 
 class Kind(StrEnum):
     """What a collection holds the points of."""
@@ -29,7 +32,7 @@ class Kind(StrEnum):
         return _REBUILD[self]
 
 
-_FILE_TYPES = {Kind.DOCS: "[a-z][a-z0-9_]*", Kind.CODE: "code", Kind.SKILLS: "skill"}
+_FILE_TYPES = {Kind.DOCS: "[a-z][a-z0-9_]*", Kind.CODE: CODE, Kind.SKILLS: "skill"}
 _REBUILD = {
     Kind.DOCS: "sot sync --full --rebuild --execute",
     Kind.CODE: "sot code index --rebuild --execute",
