@@ -37,6 +37,24 @@ GLAZE = "from kiln import Kiln\n\n\ndef glaze(pot: str) -> str:\n    return Kiln
 CODE = CollectionId("studio", Kind.CODE)
 FILES = {"src/kiln.py": KILN, "src/glaze.py": GLAZE, "src/empty.py": ""}
 
+MERGE = "x = 1\n<<<<<<< ours\ny = 1\n=======\ny = 2\n>>>>>>> theirs\n"
+# Source files that are read in part or not at all, and some that only look so.
+BAD: Mapping[str, str | bytes] = {
+    "src/huge.py": b"x = 1\n" * 700_000,
+    "src/binary.py": bytes(range(256)) * 20,
+    "src/nul.py": b"x = 1\n\0\ny = 2\n",
+    "src/minified.py": "x = [" + "1, " * 20_000 + "]",
+    "src/deep.py": "x = " + "[" * 20_000 + "]" * 20_000 + "\n",
+    "src/latin1.py": b"name = '\xfcbung'\n",
+    "src/merge.py": MERGE,
+    "src/syntax.py": "def broken(:\n    pass\n\n\ndef sound():\n    return 1\n",
+    "src/crlf.py": "def a():\r\n    return 1\r\n",
+    "src/bom.py": b"\xef\xbb\xbfdef a():\n    return 1\n",
+    "src/hostile.py": "def a(): return '\x1b[31m\u202e<script>'\n",
+    "src/blank.py": "\n\n\n",
+    "src/no_newline.py": "x = 1",
+}
+
 
 @dataclass(frozen=True)
 class Studio:
