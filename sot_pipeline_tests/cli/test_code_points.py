@@ -180,7 +180,7 @@ def test_the_line_of_a_chunk_is_where_its_text_stands_now(indexed: Studio, sot: 
     indexed.write({"src/long.py": "x = 1\n"})
     (gone,) = (hit for hit in hits(sot, "glaze mixed with water", "semantic") if hit["path"] == "src/long.py")
 
-    assert before["line"] == 104, "where the chunk begins"
+    assert before["line"] == 134, "where the chunk begins"
     assert (moved["line"], moved["fresh"]) == (before["line"] + 2, True)  # type: ignore[operator]
     assert (gone["line"], gone["fresh"]) == (None, False)
 
