@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -47,6 +48,11 @@ def fire_{number}(cone: int, soak: int = 0) -> int:
 
 
 """
+# Churn: how often memory is looked at, files that come and go, seconds between two rounds of edits.
+LOOKS = 40
+PASSING = 200
+CHURN_PAUSE = 0.05
+CODE = "code"
 GOAL = {"p50": 0.150, "p95": 0.300, "1000 files": 3.0}
 LONGEST = 60.0
 
@@ -101,7 +107,7 @@ def edit_ledgers(folder: Path, places: Sequence[tuple[str, str]]) -> Edit:
 
 def make_sources(folder: Path, url: str) -> None:
     """A project of Python files in `folder`, and a sot.toml."""
-    text = f'[workspace]\ndatabase_url = {json.dumps(url)}\n\n[[project]]\nid = "code"\n[project.code]\n'
+    text = f'[workspace]\ndatabase_url = {json.dumps(url)}\n\n[[project]]\nid = "{CODE}"\n[project.code]\n'
     (folder / "src").mkdir(parents=True)
     (folder / "sot.toml").write_text(text, encoding="utf-8")
     edit_sources(folder, SOURCES)("first")
@@ -243,22 +249,38 @@ def idle(folder: Path, url: str, seconds: float) -> Mapping[str, float]:
 
 
 def churn(folder: Path, url: str, seconds: float) -> Mapping[str, object]:
-    """Memory of a watcher, looked at twenty times, while all ledgers are edited without a pause."""
+    """Memory of a watcher while ledgers and source files are edited, made and deleted without a pause."""
     make_workspace(folder, url, qdrant=True)
+    make_sources(folder / CODE, url)
+    (folder / CODE / "sot.toml").unlink()
+    with (folder / "sot.toml").open("a", encoding="utf-8") as config:
+        config.write(f'\n[[project]]\nid = "{CODE}"\nroot = "{CODE}"\n[project.code]\n')
     memory: list[float] = []
-    with watcher(folder) as process:
+    with watcher(folder, batches=5) as process:
         start = time.perf_counter()
         number = 0
         while (now := time.perf_counter() - start) < seconds:
             number += 1
             write(folder, PLACES[number % len(PLACES)], f"churn-{number}")
-            if now >= len(memory) * seconds / 20:
+            edit_sources(folder / CODE, 1)(f"churn-{number}")
+            passing = folder / CODE / "src" / f"passing_{number % PASSING}.py"
+            passing.write_text(SOURCE.format(number=number), encoding="utf-8")
+            (folder / CODE / "src" / f"passing_{(number + PASSING // 2) % PASSING}.py").unlink(missing_ok=True)
+            if now >= len(memory) * seconds / LOOKS:
                 memory.append(process.memory_info().rss / 1024**2)
-            time.sleep(0.02)
+            time.sleep(CHURN_PAUSE)
     later = memory[len(memory) // 2 :]
     growth = later[-1] - later[0]
-    print(f"churn: {number} edits in {seconds:g} s, MB {[round(one) for one in memory]}", file=sys.stderr)
-    return {"seconds": seconds, "edits": number, "memory_mb": memory, "growth_in_the_second_half_mb": growth}
+    lines = (folder / "watch.log").read_text(encoding="utf-8").splitlines()
+    batches = Counter(json.loads(line)["source"] for line in lines if line.startswith("{"))
+    print(f"churn: {number} rounds, {dict(batches)} batches, MB {[round(one) for one in memory]}", file=sys.stderr)
+    return {
+        "seconds": seconds,
+        "rounds": number,
+        "batches": batches,
+        "memory_mb": memory,
+        "growth_in_the_second_half_mb": growth,
+    }
 
 
 def main() -> None:

@@ -13,26 +13,9 @@ from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps.code_plan import plan_table
 from sot_pipeline.steps.code_sources import look
-from sot_pipeline_tests.code_workspaces import FILES, Studio, make_studio
+from sot_pipeline_tests.code_workspaces import BAD, FILES, Studio, make_studio
 from sot_pipeline_tests.targets.database.ledger import tamper
 from sot_pipeline_tests.users import said_to_nobody
-
-MERGE = "x = 1\n<<<<<<< ours\ny = 1\n=======\ny = 2\n>>>>>>> theirs\n"
-BAD: dict[str, str | bytes] = {
-    "src/huge.py": b"x = 1\n" * 700_000,
-    "src/binary.py": bytes(range(256)) * 20,
-    "src/nul.py": b"x = 1\n\0\ny = 2\n",
-    "src/minified.py": "x = [" + "1, " * 20_000 + "]",
-    "src/deep.py": "x = " + "[" * 20_000 + "]" * 20_000 + "\n",
-    "src/latin1.py": b"name = '\xfcbung'\n",
-    "src/merge.py": MERGE,
-    "src/syntax.py": "def broken(:\n    pass\n\n\ndef sound():\n    return 1\n",
-    "src/crlf.py": "def a():\r\n    return 1\r\n",
-    "src/bom.py": b"\xef\xbb\xbfdef a():\n    return 1\n",
-    "src/hostile.py": "def a(): return '\x1b[31m\u202e<script>'\n",
-    "src/blank.py": "\n\n\n",
-    "src/no_newline.py": "x = 1",
-}
 
 
 @pytest.fixture

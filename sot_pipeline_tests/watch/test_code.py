@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from sot_pipeline.session import open_session
 from sot_pipeline.steps.code import code_index
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.workspace import Workspace, load_workspace
+from sot_pipeline_tests.code_workspaces import BAD
+from sot_pipeline_tests.faults.conftest import MortalServer
+from sot_pipeline_tests.watch.test_watch import FLOOD
 from sot_pipeline_tests.watch.watching import SOT, Watching, wait_until, watching
 from sot_pipeline_tests.workspaces import Kiln
 
@@ -27,7 +31,11 @@ NOT_UTF8 = os.fsdecode(b"caf\xe9.py")
 
 @pytest.fixture
 def kiln(tmp_path: Path, database_url: str) -> Kiln:
-    folder = tmp_path / "kiln"
+    return make_kiln(tmp_path, database_url)
+
+
+def make_kiln(place: Path, database_url: str) -> Kiln:
+    folder = place / "kiln"
     (folder / "src" / "deep").mkdir(parents=True)
     (folder / "src" / "fire.py").write_text(FIRE)
     (folder / "src" / "deep" / "glaze.py").write_text("GLAZE = 'celadon'\n")
@@ -35,14 +43,23 @@ def kiln(tmp_path: Path, database_url: str) -> Kiln:
     return Kiln(folder, {"DATABASE_URL": database_url})
 
 
-def rows(workspace: Workspace) -> dict[CodeTable, dict[str, str]]:
+def rows(workspace: Workspace) -> dict[str, tuple[object, ...]]:
+    """Path → everything that both tables hold of it, times apart."""
     project = workspace.project("kiln")
     with open_session(workspace, Mode.DB_ONLY, projects=(project,), execute=False, deadline=Deadline(60)) as session:
         index = code_index(session, project)
-        return {table: dict(index.fingerprints(table)) for table in CodeTable}
+        files, metadata = (index.fingerprints(table) for table in CodeTable)
+        texts = index.texts(files)
+        symbols = {file.path: file for file in index.symbols(("",), session.deadline)}
+        stored = {path: index.metadata(path) for path in metadata}
+        return {
+            path: (files.get(path), texts.get(path), symbols.get(path), found and (found.content_hash, found.metrics))
+            for path in sorted({*files, *metadata})
+            for found in (stored.get(path),)
+        }
 
 
-def fresh_rows(kiln: Kiln) -> dict[CodeTable, dict[str, str]]:
+def fresh_rows(kiln: Kiln) -> dict[str, tuple[object, ...]]:
     """What a first index of the files as they are now makes."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = load_workspace(kiln.config, env={"DATABASE_URL": f"sqlite:///{folder}/fresh.db"})
@@ -54,7 +71,7 @@ def fresh_rows(kiln: Kiln) -> dict[CodeTable, dict[str, str]]:
 def require_fresh_rows(kiln: Kiln, *paths: str) -> None:
     """Wait until the rows are those of a fresh index, which has exactly these files below src/."""
     wanted = fresh_rows(kiln)
-    assert sorted(wanted[CodeTable.FILES]) == sorted(f"src/{path}" for path in paths)
+    assert sorted(wanted) == sorted(f"src/{path}" for path in paths)
     wait_until(lambda: rows(kiln.workspace()) == wanted)
 
 
@@ -116,6 +133,53 @@ def test_names_links_and_bytes_of_any_kind_do_not_end_it(kiln: Kiln, watcher: Wa
     assert (code, "Traceback" in err) == (0, False)
 
 
+def test_files_that_cannot_be_indexed_wholly_do_not_end_it(kiln: Kiln, watcher: Watching) -> None:
+    require_fresh_rows(kiln, "fire.py", "deep/glaze.py")
+
+    for path, content in BAD.items():
+        (kiln.folder / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    bad = [path.removeprefix("src/") for path in BAD]
+    require_fresh_rows(kiln, "fire.py", "deep/glaze.py", *bad)
+
+    for path in BAD:
+        (kiln.folder / path).write_text("MENDED = True\n")
+    require_fresh_rows(kiln, "fire.py", "deep/glaze.py", *bad)
+    assert "Traceback" not in watcher.end()[1]
+
+
+def test_more_events_than_the_queue_holds_lose_no_source_file(kiln: Kiln, watcher: Watching) -> None:
+    source = kiln.folder / "src"
+    require_fresh_rows(kiln, "fire.py", "deep/glaze.py")
+    os.kill(watcher.process.pid, signal.SIGSTOP)
+    try:
+        for number in range(FLOOD):
+            os.close(os.open(f"{source}/note-{number}", os.O_CREAT | os.O_WRONLY))
+        (source / "fire.py").unlink()
+        (source / "deep" / "glaze.py").write_text("GLAZE = 'ash'\n")
+        (source / "ash.py").write_text("ASH = 1\n")
+    finally:
+        os.kill(watcher.process.pid, signal.SIGCONT)
+
+    require_fresh_rows(kiln, "ash.py", "deep/glaze.py")
+
+
+def test_files_that_change_while_the_database_is_away_are_indexed_when_it_is_back(
+    tmp_path: Path, mortal_server: MortalServer
+) -> None:
+    kiln = make_kiln(tmp_path, f"postgresql://postgres@/postgres?host={mortal_server.folder}")
+    with watching(kiln, "--reconcile-seconds", "1") as watcher:
+        require_fresh_rows(kiln, "fire.py", "deep/glaze.py")
+        mortal_server.kill()
+        (kiln.folder / "src" / "fire.py").write_text("FIRE = 1\n")
+        assert watcher.next_where(lambda line: "error" in line)["exit_code"] == 2
+        (kiln.folder / "src" / "deep" / "glaze.py").unlink()
+        (kiln.folder / "src" / "late.py").write_text("LATE = 2\n")
+        mortal_server.restart()
+
+        require_fresh_rows(kiln, "fire.py", "late.py")
+        assert watcher.end()[0] == 0
+
+
 def test_the_same_bytes_and_a_new_mode_write_nothing(kiln: Kiln, watcher: Watching) -> None:
     require_fresh_rows(kiln, "fire.py", "deep/glaze.py")
 
@@ -151,8 +215,10 @@ def test_tables_that_are_not_asked_for_are_left_alone(kiln: Kiln) -> None:
         assert watcher.next()["targets"]["codebase_metadata"] is None
         found = rows(kiln.workspace())
 
-    assert sorted(found[CodeTable.FILES]) == ["src/deep/glaze.py", "src/fire.py"]
-    assert found[CodeTable.METADATA] == {}
+    assert {path: metadata for path, (*_, metadata) in found.items()} == {
+        "src/deep/glaze.py": None,
+        "src/fire.py": None,
+    }
 
 
 def test_a_source_that_no_project_has_is_refused(kiln: Kiln) -> None:
