@@ -18,7 +18,7 @@ from sot_pipeline.skills.merge import BODY, Take
 from sot_pipeline.skills.model import DOCUMENT
 from sot_pipeline.skills.threeway import PATH, WHOLE
 from sot_pipeline.steps.skills import skill_store
-from sot_pipeline.sync_skills import SkillNotFound, skill_path
+from sot_pipeline.sync_skills import SkillNotFound, path_of
 from sot_pipeline.targets.database.skill_model import Conflict, StoredConflict
 from sot_pipeline.workspace import Project, Workspace
 
@@ -86,7 +86,7 @@ def decide(
     Raises SkillNotFound with the nearest paths that have a conflict, UsageError where several
     projects have one at `path` or the decision cannot end it, and as `open_session` does.
     """
-    wanted = skill_path(path)
+    wanted = path_of(path)
     with open_session(
         workspace, Mode.DB_ONLY, projects=projects, execute=True, deadline=deadline, lock_wait=lock_wait
     ) as session:
