@@ -25,7 +25,7 @@ def verify_skills(session: Session, project: Project) -> SkillsAgreement:
     renamed = {new for _, new in (*files.renamed, *database.renamed)}
     stale = {*files.updated, *database.updated, *renamed, *(conflict.path for conflict in planned.conflicts)}
     quarantined = (
-        Problem(CHECK, Severity.ERROR, path, None, f"Left alone: {reason}.")
+        Problem(CHECK, Severity.ERROR, path, None, f"Left alone: {reason}")
         for path, reason in planned.quarantined.items()
     )
     return SkillsAgreement(

@@ -25,9 +25,9 @@ _WIDTH = 160
 # Finding the lines that differ takes the square of their number.
 _LINES_COMPARED = 2_000
 _WORDS = {
-    "export": "the database follows the files",
-    "import": "the files follow the database",
-    "sync": "files and database follow each other",
+    "export": "skills, the database follows the files",
+    "import": "skills, the files follow the database",
+    "sync": "skills, files and database follow each other",
 }
 _SIDES = (("ours", "files"), ("theirs", "database"))
 
@@ -172,6 +172,8 @@ def _say_quarantined(quarantined: Mapping[str, str]) -> None:
     for path, reason in list(quarantined.items())[:CHANGES_SHOWN]:
         say(f"    {style('?', fg='red')} {_one_line(path)}: {reason}")
     _say_more(len(quarantined) - CHANGES_SHOWN, "skill")
+    if quarantined:
+        note(style("  try: ", fg="yellow") + "mend what was left alone; both sides stay as they are until then")
 
 
 def _say_problems(outcome: SkillsOutcome) -> None:

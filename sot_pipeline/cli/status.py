@@ -122,10 +122,9 @@ def _say_skills(skills: SkillsStatus) -> None:
         style(f"{skills.conflicts:,} in conflict", fg="red") if skills.conflicts else "",
         style(f"{skills.quarantined:,} left alone", fg="red") if skills.quarantined else "",
     )
+    state = ", ".join(filter(None, states)) or _lag_of(0)
     beside = f"{plural(skills.rows, 'row')}, {plural(skills.warnings, 'warning')}"
-    say(
-        f"  {'skills':<24} {beside:<36} {plural(skills.files, 'folder'):>14}  {', '.join(filter(None, states)) or _lag_of(0)}"
-    )
+    say(f"  {'skills':<24} {beside:<36} {plural(skills.files, 'folder'):>14}  {state}")
 
 
 def _lag(source: SourceStatus) -> str:

@@ -88,7 +88,7 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
         _say_keys("code_files", agreement.code.files)
         _say_keys("codebase_metadata", agreement.code.metadata)
     if agreement.skills:
-        say(f"  skills: {agreement.skills.agreed:,} on both sides")
+        say(f"  skills: {agreement.skills.agreed:,} agreed on")
         _say_keys("skills", agreement.skills.skills)
     if agreement.readme_stale:
         say("  readme: the summary is stale")
