@@ -29,6 +29,7 @@ _WORDS = {
     "import": "skills, the files follow the database",
     "sync": "skills, files and database follow each other",
 }
+_RESOLVE = "sot skills resolve PATH --take ours|theirs|FILE"
 _SIDES = (("ours", "files"), ("theirs", "database"))
 
 
@@ -67,7 +68,7 @@ def say_conflicts(found: Sequence[OpenConflict], *, several: bool) -> None:
     elif all(each.stored.resolution for each in found):
         note(style("  try: ", fg="yellow") + "sot skills sync --execute")
     else:
-        _say_how_to_decide(stored=True)
+        note(style("  try: ", fg="yellow") + _RESOLVE)
 
 
 def say_decided(decided: Sequence[OpenConflict], take: str) -> None:
@@ -123,6 +124,10 @@ def _say_all_conflicts(conflicts: Sequence[SkillConflict]) -> None:
 
 def _say_conflict(conflict: SkillConflict | Conflict) -> None:
     say(f"    {style('!', fg='red')} {style(_one_line(conflict.path), bold=True)}  {_one_line(conflict.field)}")
+    if conflict.base is None and conflict.ours is None:
+        # Not two edits, but one in the database that no SKILL.md can be made of.
+        say(f"      {_one_line(conflict.theirs or '')}")
+        return
     values = {"ours": conflict.ours, "theirs": conflict.theirs}
     if all(_is_short(value) for value in (conflict.base, *values.values())):
         say(f"      {'base':<18} {_value(conflict.base)}")
@@ -144,7 +149,7 @@ def _value(value: str | None) -> str:
 
 
 def _difference(base: str | None, value: str | None) -> Iterator[str]:
-    """The lines in which `value` differs from `base`, with one around, the first of them."""
+    """The lines in which `value` differs from `base`, the first of them."""
     if value is None:
         yield style("not there", dim=True)
         return
@@ -153,7 +158,7 @@ def _difference(base: str | None, value: str | None) -> Iterator[str]:
         yield f"{plural(len(after), 'line')} instead of {len(before):,}"
         return
     # The first two lines name files.
-    lines = list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]
+    lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))[2:]
     colors = {"+": "green", "-": "red"}
     yield from (style(_one_line(line), fg=colors.get(line[:1])) for line in lines[:LINES_SHOWN])
     if len(lines) > LINES_SHOWN:
@@ -184,8 +189,8 @@ def _say_problems(outcome: SkillsOutcome) -> None:
 
 
 def _say_how_to_decide(*, stored: bool) -> None:
-    first = "sot skills conflicts" if stored else "sot skills sync --execute, which stores the conflicts"
-    note(style("  try: ", fg="yellow") + f"{first}, then sot skills resolve PATH --take ours|theirs|FILE")
+    first = "" if stored else "sot skills sync --execute, which stores the conflicts, then "
+    note(style("  try: ", fg="yellow") + first + _RESOLVE)
 
 
 def _say_what_execute_does(report: SkillsReport, direction: Direction) -> None:

@@ -385,6 +385,39 @@ def test_a_file_decides_nothing_about_attachments(synced: Workshop, sot: Command
     assert (synced.root / "kiln/fire/scripts/run.sh").read_bytes() == theirs
 
 
+def test_an_edit_that_no_file_can_hold_is_told_and_only_ours_can_be_taken(shop: Workshop, sot: Command) -> None:
+    shop.edit("glaze", "description: Glazes a pot", "description: &it Glazes a pot\nlicense: *it")
+    sot("skills", "sync", "--execute")
+    shop.sql("UPDATE skills SET description = 'Glazes jars' WHERE name = 'glaze'")
+    before = shop.read()
+
+    shown = sot("skills", "sync", "--execute")
+    refused = sot("skills", "resolve", "glaze", "--take", "theirs")
+
+    assert (shown.code, refused.code) == (7, 2)
+    assert "! glaze  description\n      'description' has an anchor or an alias" in shown.out
+    assert "Change the row, or use --take ours." in refused.err
+    assert sot("skills", "resolve", "glaze", "--take", "ours").code == 0
+    assert sot("skills", "sync", "--execute").code == 0
+    assert shop.sql("SELECT description FROM skills WHERE name = 'glaze'") == [("Glazes a pot",)]
+    assert shop.read() == before
+
+
+def test_a_new_row_that_no_file_can_hold_waits_until_it_is_changed(synced: Workshop, sot: Command) -> None:
+    synced.sql("INSERT INTO skills (project_id, skill_path, name, body) VALUES ('shop', 'throw', NULL, '---')")
+    before = synced.read()
+
+    shown = sot("skills", "sync", "--execute")
+    forced = sot("skills", "sync", "--execute", "--skill-path", "throw", "--force", "ours")
+    refused = sot("skills", "resolve", "throw", "--take", "ours")
+    synced.sql("UPDATE skills SET body = '# Throw' WHERE skill_path = 'throw'")
+
+    assert (shown.code, forced.code, refused.code) == (7, 7, 2)
+    assert synced.read() == before
+    assert sot("skills", "sync", "--execute").code == 0
+    assert synced.document("throw").read_text() == "# Throw"
+
+
 def test_a_skill_deleted_here_and_edited_there_is_decided_as_a_whole(synced: Workshop, sot: Command) -> None:
     synced.document("glaze").unlink()
     synced.sql("UPDATE skills SET description = 'Glazes jars' WHERE name = 'glaze'")
@@ -435,7 +468,7 @@ def test_force_lets_one_side_win_and_keeps_what_it_overwrote(torn: Workshop, sot
     assert kept[1] == ("description", "Glazes pots", "theirs")
 
 
-@pytest.mark.parametrize(("count", "told"), [(100, "… and 92 lines more"), (2_500, "2,503 lines instead of 4")])
+@pytest.mark.parametrize(("count", "told"), [(100, "… and 90 lines more"), (2_500, "2,503 lines instead of 4")])
 def test_a_long_difference_is_cut(synced: Workshop, sot: Command, count: int, told: str) -> None:
     synced.edit("glaze", "Dip it once.\n", "".join(f"Line {number}.\n" for number in range(count)))
     synced.sql("UPDATE skills SET body = '# Other' WHERE name = 'glaze'")
