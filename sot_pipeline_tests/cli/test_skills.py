@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from sot_pipeline.runtime.failpoints import VARIABLE, Failpoint
 from sot_pipeline_tests.cli.command import Answer, Command
 from sot_pipeline_tests.cli.test_sync import sot
-from sot_pipeline_tests.cli.workshop import FIRE, GLAZE, Workshop, make_workshop
+from sot_pipeline_tests.cli.workshop import FIRE, GLAZE, RUN, Workshop, make_workshop
 from sot_pipeline_tests.security.hostile import OBEYED
 
 __all__ = ["sot"]
@@ -251,6 +257,49 @@ def test_what_cannot_be_read_is_left_alone_and_named(synced: Workshop, sot: Comm
     assert "~ kiln/fire" in answer.out
     assert "mend what was left alone" in answer.err
     assert [each["path"] for each in document["quarantined"]] == ["glaze"]
+
+
+def test_a_yaml_bomb_costs_nothing_and_is_left_alone(synced: Workshop, sot: Command) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 6)]
+    bomb = "---\n" + "\n".join(lines) + "\n---\n"
+    synced.document("glaze").write_text(bomb)
+    started = time.process_time()
+
+    answer = sot("skills", "sync", "--execute", "--json")
+
+    assert answer.code == 1
+    assert [each["path"] for each in answer.json()["quarantined"]] == ["glaze"]
+    assert time.process_time() - started < 2
+    assert synced.document("glaze").read_text() == bomb
+
+
+@pytest.mark.parametrize("point", [Failpoint.SKILLS_COMMITTED, Failpoint.SKILL_MOVED, Failpoint.SKILL_FILE_WRITTEN])
+def test_a_killed_sync_is_finished_by_the_next(synced: Workshop, sot: Command, point: Failpoint) -> None:
+    synced.edit("glaze", "Dip it once.", "Dip it twice.")
+    synced.sql(
+        "UPDATE skills SET description = 'Glazes jars' WHERE name = 'glaze'",
+        "UPDATE skills SET skill_path = 'fire' WHERE name = 'fire'",
+    )
+
+    died = subprocess.run(
+        [Path(sys.executable).with_name("sot"), "skills", "sync", "--execute"],
+        cwd=synced.folder,
+        env={**os.environ, VARIABLE: point},
+        capture_output=True,
+        check=False,
+    )
+    finished = sot("skills", "sync", "--execute")
+
+    assert died.returncode == -signal.SIGKILL
+    assert finished.code == 0, finished.out
+    assert synced.read() == {
+        "glaze/SKILL.md": GLAZE.replace("a pot", "jars").replace("once", "twice").encode(),
+        "fire/SKILL.md": FIRE.encode(),
+        "fire/scripts/run.sh": RUN,
+    }
+    assert sot("verify").code == 0
+    assert sot("skills", "sync", "--json").json()["unchanged"] == 2
 
 
 def test_several_projects_have_a_document_each(shop: Workshop, sot: Command) -> None:

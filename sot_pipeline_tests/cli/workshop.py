@@ -40,6 +40,13 @@ class Workshop:
     def document(self, path: str) -> Path:
         return self.root / path / "SKILL.md"
 
+    def configure(self, project_id: str) -> None:
+        """Write the `sot.toml`."""
+        self.config.write_text(
+            f'[workspace]\ndatabase_url = "{self.url}"\nembedding = "local"\n\n'
+            f'[[project]]\nid = "{project_id}"\n\n[project.skills]\npath = "skills"\n'
+        )
+
     def edit(self, path: str, before: str, after: str) -> None:
         """Replace a text of a SKILL.md."""
         text = self.document(path).read_text()
@@ -67,9 +74,6 @@ def make_workshop(folder: Path, url: str) -> Workshop:
     """Write the workspace into `folder`."""
     folder.mkdir(parents=True)
     shop = Workshop(folder, url)
-    shop.config.write_text(
-        f'[workspace]\ndatabase_url = "{url}"\nembedding = "local"\n\n'
-        '[[project]]\nid = "shop"\n\n[project.skills]\npath = "skills"\n'
-    )
+    shop.configure("shop")
     shop.write({"glaze/SKILL.md": GLAZE, "kiln/fire/SKILL.md": FIRE, "kiln/fire/scripts/run.sh": RUN})
     return shop
