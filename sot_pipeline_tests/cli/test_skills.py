@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.runtime.failpoints import VARIABLE, Failpoint
+from sot_pipeline.skills.files import MAX_FILE_BYTES
 from sot_pipeline_tests.cli.command import Answer, Command
 from sot_pipeline_tests.cli.test_sync import sot
 from sot_pipeline_tests.cli.workshop import FIRE, GLAZE, RUN, Workshop, make_workshop
@@ -259,6 +260,18 @@ def test_what_cannot_be_read_is_left_alone_and_named(synced: Workshop, sot: Comm
     assert [each["path"] for each in document["quarantined"]] == ["glaze"]
 
 
+@pytest.mark.parametrize("path", ["../outside", "/tmp/outside", "a/../../outside", "C:/outside", "a\\outside"])
+def test_a_row_whose_path_leads_out_is_left_alone(synced: Workshop, sot: Command, path: str) -> None:
+    before = sorted(synced.folder.parent.rglob("*"))
+    synced.sql(f"INSERT INTO skills (skill_path, name, body) VALUES ('{path}', 'evil', '# Evil')")
+
+    answer = sot("skills", "import", "--execute", "--json")
+
+    assert answer.code == 1
+    assert [each["path"] for each in answer.json()["quarantined"]] == [path]
+    assert sorted(synced.folder.parent.rglob("*")) == before
+
+
 def test_a_yaml_bomb_costs_nothing_and_is_left_alone(synced: Workshop, sot: Command) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 6)]
@@ -414,6 +427,24 @@ def test_a_file_that_is_no_skill_is_refused_unstored(
     assert answer.code == 1
     assert told in answer.err
     assert [each["resolution"] for each in sot("skills", "conflicts", "--json").json()["conflicts"]] == [None, None]
+
+
+def test_a_file_too_large_or_not_to_be_named_is_refused(torn: Workshop, sot: Command) -> None:
+    with (torn.folder / "large.md").open("wb") as large:
+        large.truncate(MAX_FILE_BYTES + 1)
+
+    assert "large.md is larger than 64 MiB." in sot("skills", "resolve", "glaze", "--take", "large.md").err
+    assert "cannot be read" in sot("skills", "resolve", "glaze", "--take", "m" * 300).err
+
+
+def test_a_file_deleted_here_and_edited_there_is_told_as_not_there(synced: Workshop, sot: Command) -> None:
+    (synced.root / "kiln/fire/scripts/run.sh").unlink()
+    synced.sql("UPDATE skill_files SET content = CAST('#!/bin/sh\nexec slow\n' AS BLOB)")
+
+    answer = sot("skills", "sync")
+
+    assert "! kiln/fire  scripts/run.sh\n      ours (files)\n        not there\n" in answer.out
+    assert "        -exec fire\n        +exec slow\n" in answer.out
 
 
 @pytest.mark.parametrize("content", [(b"a\n", b"b\n"), (b"\xff", b"\xfe")])
