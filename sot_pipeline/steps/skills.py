@@ -17,7 +17,7 @@ from sot_pipeline.runtime.stopwatch import Stopwatch
 from sot_pipeline.session import Session
 from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict, Take
-from sot_pipeline.skills.model import Skill
+from sot_pipeline.skills.model import DOCUMENT, Skill
 from sot_pipeline.skills.reconcile import Direction, SkillsPlan, Write, reconcile
 from sot_pipeline.skills.threeway import MergedSkill, merge_skill
 from sot_pipeline.steps.activity import activity_of
@@ -155,9 +155,14 @@ class _Decisions:
 
     def _merged(self, triple: Triple, take: Take | None, document: bytes | None = None) -> MergedSkill:
         refused = self.state.unrendered.get(triple.uid or "")
-        if refused and take is not Take.OURS:
+        if refused is None:
+            return merge_skill(triple, take, document)
+        if take is not Take.OURS or triple.ours is None or triple.theirs is None:
             return MergedSkill(None, (refused,))
-        return merge_skill(triple, take, document)
+        # A row of which no document can be made counts as one whose document nobody edited.
+        unedited = (triple.base or triple.ours).files[DOCUMENT]
+        theirs = replace(triple.theirs, files={**triple.theirs.files, DOCUMENT: unedited})
+        return merge_skill(replace(triple, theirs=theirs), take)
 
     def _decided(self, triple: Triple, conflicts: Sequence[FieldConflict]) -> StoredConflict | None:
         """The decision on exactly these conflicts; one on other versions is none."""
