@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # is stopped on every machine.
 PART = 4096
 MAX_READS = 20_000
+# Of a node's text: nearly all that is asked for are names, and what is read beyond them is in vain.
+PART_OF_NODE = 64
 
 _ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
 
@@ -39,15 +41,17 @@ class _Source:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._part = PART
         self._reads_left = MAX_READS
 
     def __call__(self, offset: int, _: Point) -> bytes:
         self._reads_left -= 1
-        return self._data[offset : offset + PART] if self._reads_left >= 0 else b""
+        return self._data[offset : offset + self._part] if self._reads_left >= 0 else b""
 
     def finish(self, data: bytes) -> None:
         """The parser is through: from now on nothing is counted, and nodes get their text from `data`."""
         if self._reads_left < 0:
             raise TooMuch(f"the parser went over it more than {MAX_READS * PART // 2**20} MiB")
         self._reads_left = sys.maxsize
+        self._part = PART_OF_NODE
         self._data = data
