@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from sot_pipeline.code.model import ANALYSIS_VERSION, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.database.code_rows import (
     FILES,
     METADATA,
@@ -120,6 +121,7 @@ class CodeIndex:
         """
         with self._changing(CodeTable.METADATA, deadline) as (engine, now):
             self._apply(engine, METADATA, [metadata_values(self.project_id, row, now) for row in rows], gone)
+            reach(Failpoint.CODE_METADATA_MERGED)
             self._apply(engine, TOKENS, [token_values(self.project_id, row) for row in rows], gone)
 
     @contextmanager
@@ -140,8 +142,10 @@ class CodeIndex:
             engine.execute(
                 f"DELETE FROM {target.table} WHERE project_id = ? AND {condition}", (self.project_id, values)
             )
+            reach(Failpoint.CODE_ROWS_DELETED)
         if rows:
             engine.merge(target, rows)
+            reach(Failpoint.CODE_ROWS_MERGED)
 
     def facts(self) -> list[FileFacts]:
         """What relating needs of every file."""
@@ -177,6 +181,7 @@ class CodeIndex:
                     for path, metrics in changed.items()
                 ],
             )
+            reach(Failpoint.CODE_RELATIONS_MERGED)
         return Counts(updated=len(changed), unchanged=len(stored.keys() & found.keys()) - len(changed))
 
     def _stored(self, engine: Engine, columns: Mapping[str, Kind]) -> dict[str, Metrics]:
