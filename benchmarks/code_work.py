@@ -113,7 +113,7 @@ def floor(folder: Path) -> Done:
 
 
 def lizard(folder: Path) -> Done:
-    """Lizard 1.x: tokens, lines and cyclomatic complexity of each function, of Python files alone; keeps nothing."""
+    """Tokens, lines and cyclomatic complexity of each function, of Python files alone; keeps nothing."""
     import lizard as peer
 
     files = [file for file in source_files(folder / "tree").files.values() if file.suffix == ".py"]
