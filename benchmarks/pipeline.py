@@ -26,6 +26,7 @@ from sot_pipeline.steps.rows import sync_rows
 from sot_pipeline.steps.vectors import sync_vectors
 from sot_pipeline.targets.database import Database, Writing
 from sot_pipeline.targets.vectors import open_store
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import EmbeddingChoice, LedgerSpec, Project, QdrantTarget, Workspace
 
 PROJECT = "bench"
@@ -124,7 +125,11 @@ class Pipeline:
         store, embedder = self._session.require_vectors()
         deadline = Deadline.never()
         with store.open(
-            PROJECT, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
+            CollectionId(PROJECT, Kind.DOCS),
+            model=embedder.model,
+            dimension=embedder.dimension,
+            write=False,
+            deadline=deadline,
         ) as collection:
             keys = [key for key, found in collection.fingerprints(deep=True, deadline=deadline).items() if found]
             anywhere = np.eye(1, embedder.dimension)[0].tolist()

@@ -1,8 +1,9 @@
-"""Make the pictures of docs/images from a real run: `.venv/bin/python docs/screenshots.py`.
+"""Make the pictures of docs/images from real runs: `.venv/bin/python docs/screenshots.py [NAME ...]`.
 
 Makes the demo workspace in a temporary folder, runs `sot ui` on it, edits a ledger so that there
-is something to see, and photographs the UI in headless Chromium. Needs `chromium` and
-`chromedriver` (Debian: chromium, chromium-driver).
+is something to see, and photographs the UI in headless Chromium; then the same for the code of this
+repository, with `sot ui --watch`. Needs `chromium` and `chromedriver` (Debian: chromium,
+chromium-driver).
 """
 
 # ruff: noqa: S603, S607  # our own commands; chromedriver from the PATH
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +133,39 @@ The gateway repeats what it does not hear acknowledged.
 Markup in a ledger is text, also here.
 """
 
-PICTURES = (
+LEDGER_PICTURES = (
     ("asset-graph", "/locations/sot_pipeline/asset-groups/ledgers/lineage", ("db_rows", "vector_points", "6 / 6")),
     ("asset-metadata", "/assets/db_rows?view=partitions&partition=demo", ("BUILD-012", "growth")),
     ("checks", "/assets/db_rows?view=checks&checkDetail=all_targets_agree", ("all_targets_agree", "Passed")),
     ("sensor-ticks", "/locations/sot_pipeline/sensors/ledger_file_sensor", ("ledger_file_sensor", "1 run requested")),
 )
+
+
+# The live update comes first: the sensor's run follows within seconds.
+CODE_PICTURES = (
+    ("live-update", "/assets/code_files?view=events", ("changed_files", "milliseconds")),
+    (
+        "code-assets",
+        "/locations/sot_pipeline/asset-groups/code/lineage",
+        ("code_graph", "code_points", "2 / 2 Passed", "1 / 1 Passed"),
+    ),
+    ("code-hot-spots", "/assets/code_graph?view=partitions&partition=sot", ("hot_spots", "complexity")),
+)
+CODE_CONFIG = """\
+[workspace]
+embedding = "local"
+qdrant = ".sot/qdrant"
+
+[[project]]
+id = "sot"
+root = "repository"
+
+[project.code]
+include = ["sot_pipeline/**"]
+exclude = ["sot_pipeline/templates/**"]
+embed = true
+"""
+EDITED = "sot_pipeline/plan.py"
 
 
 def make_history(ui: DagsterUi, folder: Path) -> None:
@@ -159,21 +187,52 @@ def sot(*arguments: str | Path) -> None:
     subprocess.run([Path(sys.executable).with_name("sot"), *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def main() -> None:
-    """Make all pictures."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "demo"
-        sot("demo", folder)
-        for name in ("dagster.yaml", "workspace.yaml"):
-            shutil.copy(REPOSITORY_ROOT / name, folder / name)
-        with sot_ui(folder) as ui:
-            make_history(ui, folder)
-            with browser(Path(temporary) / "profile", free_port()) as window:
-                for name, path, texts in PICTURES:
-                    window.open(f"{ui.url}{path}")
-                    window.wait_for_text(*texts)
-                    window.photograph(IMAGES / f"{name}.png")
+@contextmanager
+def ledgers_ui(folder: Path) -> Iterator[DagsterUi]:
+    """The UI of the demo workspace, after some history."""
+    sot("demo", folder)
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY_ROOT / name, folder / name)
+    with sot_ui(folder) as ui:
+        make_history(ui, folder)
+        yield ui
+
+
+@contextmanager
+def code_ui(folder: Path) -> Iterator[DagsterUi]:
+    """The UI of this repository's code, indexed by a run and edited under the watcher."""
+    folder.mkdir()
+    subprocess.run(["git", "clone", "--quiet", REPOSITORY_ROOT, folder / "repository"], check=True)
+    (folder / "sot.toml").write_text(CODE_CONFIG, encoding="utf-8")
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY_ROOT / name, folder / name)
+    with sot_ui(folder, "--watch") as ui:
+        wait_for(lambda: [run for run in ui.finished() if run["status"] == "SUCCESS"], 180)
+        time.sleep(20)
+        with (folder / "repository" / EDITED).open("a", encoding="utf-8") as source:
+            source.write("\n\ndef edited() -> bool:\n    return True\n")
+        wait_for(lambda: "changed_files" in ui.materialization("code_files", "sot"), 60)
+        yield ui
+
+
+def photograph(ui: DagsterUi, pictures: Sequence[tuple[str, str, tuple[str, ...]]], profile: Path) -> None:
+    """Make these pictures of a UI, each once its page shows the texts."""
+    with browser(profile, free_port()) as window:
+        for name, path, texts in pictures:
+            window.open(f"{ui.url}{path}")
+            window.wait_for_text(*texts)
+            window.photograph(IMAGES / f"{name}.png")
+
+
+def main(names: Sequence[str]) -> None:
+    """Make the pictures of these names; all where none is named."""
+    for make, pictures in ((ledgers_ui, LEDGER_PICTURES), (code_ui, CODE_PICTURES)):
+        wanted = [picture for picture in pictures if not names or picture[0] in names]
+        with tempfile.TemporaryDirectory() as temporary:
+            if wanted:
+                with make(Path(temporary) / "demo") as ui:
+                    photograph(ui, wanted, Path(temporary) / "profile")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

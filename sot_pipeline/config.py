@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
 
 from sot_pipeline.errors import ConfigError
 
@@ -81,10 +81,11 @@ class SkillsSection(_Section):
 
 
 class CodeSection(_Section):
-    """`[project.code]`: globs relative to the project root."""
+    """`[project.code]`: globs relative to the project root; `embed`: points of what stands in the files, too."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    embed: StrictBool = False
 
 
 class IgnoredLink(_Section):

@@ -81,14 +81,14 @@ class VectorStoreUnavailable(RequirementMissing):
 class EmbeddingMismatch(RequirementMissing):
     """The collection was built with another model or dimension than the embedder's."""
 
-    def __init__(self, *, collection: str, built_with: str, embedder: str, project_id: str) -> None:
+    def __init__(self, *, collection: str, built_with: str, embedder: str, rebuild: str) -> None:
         self.collection = collection
         self.built_with = built_with
         self.embedder = embedder
-        self.project_id = project_id
+        self.rebuild = rebuild
         super().__init__(
             f"Collection '{collection}' was built with {built_with}, but the embedder is {embedder}.",
-            remedy=f"Rebuild it: sot sync --full --rebuild --execute --project {project_id}",
+            remedy=f"Rebuild it: {rebuild}",
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sot_pipeline.errors import EXIT_DISAGREE, EXIT_OK, EXIT_PROBLEMS, SotError
-from sot_pipeline.plan import Counts, Json, Problem, RecordKey, Severity
+from sot_pipeline.plan import Counts, Json, K, KeyedT, Plan, Problem, RecordKey, Severity
 
 
 class Mode(StrEnum):
@@ -74,6 +74,11 @@ class VectorsOutcome:
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def document(self) -> dict[str, Json]:
+        """The counts in the words of the JSON documents."""
+        return {**self.counts._asdict(), "embedded": self.embedded, "cached": self.cached}
+
 
 @dataclass(frozen=True, slots=True)
 class ReadmeOutcome:
@@ -99,12 +104,10 @@ class ProjectOutcome:
     @property
     def targets(self) -> dict[str, Json]:
         """What was done to each target, in the words of the JSON documents; None outside the mode."""
-        vectors, readme = self.vectors, self.readme
-        texts = {"embedded": vectors.embedded, "cached": vectors.cached} if vectors else {}
         return {
             "database": self.database.counts._asdict() if self.database else None,
-            "vectors": vectors.counts._asdict() | texts if vectors else None,
-            "readme": {"changed": readme.changed} if readme else None,
+            "vectors": self.vectors.document if self.vectors else None,
+            "readme": {"changed": self.readme.changed} if self.readme else None,
         }
 
     def is_complete(self, mode: Mode, *, readme: bool) -> bool:
@@ -150,9 +153,10 @@ class CodeOutcome:
 
     `files` and `metadata` count rows of the two tables (None: not asked for); `relations` counts
     those of a full pass whose project metrics differed or not (None: there was none), `security`
-    those that a scanner looked at. `left_out` leads from what is no source file to the rule that
-    says so. `error` is what stopped it or kept the tables in `incomplete` from being written, if
-    anything did; what was done before stays and is counted.
+    those that a scanner looked at; `points` is what became of its collection (None: not asked for).
+    `left_out` leads from what is no source file to the rule that says so. `error` is what stopped it
+    or kept the tables in `incomplete` from being written, if anything did; what was done before
+    stays and is counted.
     """
 
     project_id: str
@@ -160,6 +164,7 @@ class CodeOutcome:
     metadata: Counts | None = None
     relations: Counts | None = None
     security: Counts | None = None
+    points: VectorsOutcome | None = None
     changes: tuple[FileChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -184,6 +189,12 @@ class Disagreement:
     extra: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 
+    @classmethod
+    def told_by(cls, plan: Plan[K, KeyedT]) -> Disagreement:
+        """What `plan` would mend: inserts are missing, deletes extra, updates stale."""
+        missing, stale = ([record.key for record in records] for records in (plan.inserts, plan.updates))
+        return cls(*(tuple(sorted(map(str, keys))) for keys in (missing, plan.deletes, stale)))
+
     @property
     def agrees(self) -> bool:
         """True where nothing is missing, extra or stale."""
@@ -192,17 +203,22 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class CodeAgreement:
-    """What a verification found in the code index of one project: paths in which a table differs from the files."""
+    """What a verification found in the code index of one project.
+
+    Paths in which a table differs from the files, and keys of points in which the collection
+    differs from `code_files` (None: nothing is embedded, or Qdrant is not configured).
+    """
 
     files: Disagreement
     metadata: Disagreement
     sources: int
     problems: tuple[Problem, ...] = ()
+    points: Disagreement | None = None
 
     @property
     def agree(self) -> bool:
-        """True where both tables agree with the files."""
-        return self.files.agrees and self.metadata.agrees
+        """True where both tables agree with the files, and the points with the rows."""
+        return self.files.agrees and self.metadata.agrees and (self.points is None or self.points.agrees)
 
 
 @dataclass(frozen=True, slots=True)

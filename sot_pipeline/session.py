@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sot_pipeline.embedding import open_embedder
 from sot_pipeline.embedding.embedder import Embedder
-from sot_pipeline.errors import DatabaseUnavailable, EmbeddingMismatch, RequirementMissing, VectorStoreUnavailable
+from sot_pipeline.errors import DatabaseUnavailable, RequirementMissing, VectorStoreUnavailable
 from sot_pipeline.locking import READ_LOCKS, WRITE_LOCKS, locked
 from sot_pipeline.outcome import Mode
 from sot_pipeline.runtime.deadline import Deadline
@@ -22,8 +22,20 @@ from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.vectors import open_store
-from sot_pipeline.targets.vectors.store import VectorStore
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
+from sot_pipeline.targets.vectors.store import VectorStore, require_match
 from sot_pipeline.workspace import Project, Workspace
+
+_WHO_NEEDS_QDRANT = {
+    Kind.DOCS: "this mode needs",
+    Kind.CODE: "embedding code ([project.code] embed = true) needs",
+    Kind.SKILLS: "embedding skills needs",
+}
+_WITHOUT_QDRANT = {
+    Kind.DOCS: "use --db-only",
+    Kind.CODE: "take 'embed' out",
+    Kind.SKILLS: "leave their points out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ def open_session(
     deadline: Deadline,
     rebuild: bool = False,
     embeds: bool = True,
+    kind: Kind = Kind.DOCS,
     lock_wait: float = LOCK_WAIT_SECONDS,
     lock_reads: bool = False,
     progress: Progress = silent,
@@ -79,20 +92,21 @@ def open_session(
     """Open what `mode` needs; with `execute` under the locks, with `lock_reads` under that of readers.
 
     Raises DatabaseUnavailable, RequirementMissing, LockNotAcquired or DeadlineExceeded before the
-    first write. With `rebuild` a collection of another model is no mismatch: it gets replaced.
-    Without `embeds` (a verification) the embedder only says how entries are cut, so it needs no key.
+    first write. The collections of `kind` must fit the embedder; with `rebuild` one of another
+    model is no mismatch: it gets replaced. Without `embeds` (a verification) the embedder only says
+    how entries are cut, so it needs no key.
     """
     notes: list[str] = []
     names = WRITE_LOCKS if execute else READ_LOCKS if lock_reads else ()
     with ExitStack() as stack:
         database = _open_database(workspace, mode, deadline, notes, stack) if mode.database or lock_reads else None
-        store, embedder = _open_vectors(workspace, deadline, embeds) if mode.vectors else (None, None)
+        store, embedder = _open_vectors(workspace, kind, deadline, embeds) if mode.vectors else (None, None)
         held = None
         if names:
             held = stack.enter_context(locked(workspace, names, database, deadline, wait_seconds=lock_wait))
         if store and embedder and not rebuild:
             for project in projects:
-                check_model(store, embedder, project, deadline)
+                check_model(store, embedder, CollectionId(project.id, kind), deadline)
         watched = _watched(progress, held) if held else progress
         yield Session(workspace, deadline, database, store, embedder, tuple(notes), watched, held)
 
@@ -124,12 +138,12 @@ def _open_database(
     return database
 
 
-def _open_vectors(workspace: Workspace, deadline: Deadline, embeds: bool) -> tuple[VectorStore, Embedder]:
+def _open_vectors(workspace: Workspace, kind: Kind, deadline: Deadline, embeds: bool) -> tuple[VectorStore, Embedder]:
     if workspace.qdrant is None:
         raise VectorStoreUnavailable(
-            "Qdrant is not configured, but this mode needs it.",
+            f"Qdrant is not configured, but {_WHO_NEEDS_QDRANT[kind]} it.",
             remedy=f"Set 'qdrant' in {workspace.config_path} (a path is the embedded engine) or QDRANT_HOST, "
-            "or use --db-only.",
+            f"or {_WITHOUT_QDRANT[kind]}.",
         )
     store = open_store(workspace.qdrant)
     store.check(deadline)
@@ -139,13 +153,8 @@ def _open_vectors(workspace: Workspace, deadline: Deadline, embeds: bool) -> tup
     return store, embedder
 
 
-def check_model(store: VectorStore, embedder: Embedder, project: Project, deadline: Deadline) -> None:
-    """Raises EmbeddingMismatch where the project's collection was built with another embedder."""
-    info = store.info(project.id, deadline)
-    if info and (info.model, info.dimension) != (embedder.model, embedder.dimension):
-        raise EmbeddingMismatch(
-            collection=info.name,
-            built_with=f"{info.model} ({info.dimension} dimensions)",
-            embedder=f"{embedder.model} ({embedder.dimension} dimensions)",
-            project_id=project.id,
-        )
+def check_model(store: VectorStore, embedder: Embedder, collection: CollectionId, deadline: Deadline) -> None:
+    """Raises EmbeddingMismatch where the collection was built with another embedder."""
+    info = store.info(collection, deadline)
+    if info:
+        require_match(collection, info.model, info.dimension, model=embedder.model, dimension=embedder.dimension)

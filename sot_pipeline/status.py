@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sot_pipeline.errors import SotError
 from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_project
+from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Problem, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.database import Database, LoggedActivity
+from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.workspace import Project, Workspace
 
 TARGETS = ("database", "vectors", "readme", "verify")
@@ -31,10 +34,23 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsStatus:
+    """The points of code: how many there are, and of how many files they lag behind the rows.
+
+    `trouble` says why nobody knows, None where it is known.
+    """
+
+    points: int
+    lag: int
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CodeStatus:
     """The code index: source files, rows, how many files lag, and how many were read in part or not at all.
 
-    `left_out` leads from what is no source file, where it was met, to the rule that says so.
+    `left_out` leads from what is no source file, where it was met, to the rule that says so;
+    `points` is None where the code is not embedded.
     """
 
     files: int
@@ -43,6 +59,7 @@ class CodeStatus:
     partial: int
     skipped: int
     left_out: Mapping[str, str]
+    points: PointsStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +84,10 @@ def workspace_status(
     """The status of each project. Raises DatabaseUnavailable; reads only."""
     with Database(workspace.database_url) as database:
         database.check(deadline)
-        return tuple(_project_status(database, project, deadline) for project in projects)
+        return tuple(_project_status(workspace, database, project, deadline) for project in projects)
 
 
-def _project_status(database: Database, project: Project, deadline: Deadline) -> ProjectStatus:
+def _project_status(workspace: Workspace, database: Database, project: Project, deadline: Deadline) -> ProjectStatus:
     rows = database.fingerprints(project.id)
     parsed = quarantine_lost(read_project(project), {key.file_type for key in rows})
     return ProjectStatus(
@@ -78,15 +95,17 @@ def _project_status(database: Database, project: Project, deadline: Deadline) ->
         sources=_sources(parsed, rows),
         last={target: database.last_activity(project.id, target) for target in _targets(project)},
         problems=parsed.problems,
-        code=_code_status(database, project, deadline) if project.code else None,
+        code=_code_status(workspace, database, project, deadline) if project.code else None,
     )
 
 
 def _targets(project: Project) -> tuple[str, ...]:
-    return (*TARGETS, "code") if project.code else TARGETS
+    if project.code is None:
+        return TARGETS
+    return (*TARGETS, "code", "code_points") if project.embeds_code else (*TARGETS, "code")
 
 
-def _code_status(database: Database, project: Project, deadline: Deadline) -> CodeStatus:
+def _code_status(workspace: Workspace, database: Database, project: Project, deadline: Deadline) -> CodeStatus:
     # Only a project with a code index waits for what reads one.
     from sot_pipeline.code.model import ParseStatus
     from sot_pipeline.steps.code_plan import changes_of, plan_table
@@ -106,7 +125,27 @@ def _code_status(database: Database, project: Project, deadline: Deadline) -> Co
         partial=statuses[ParseStatus.PARTIAL],
         skipped=statuses[ParseStatus.SKIPPED],
         left_out=sources.left_out,
+        points=_points_status(workspace, project, deadline) if project.embeds_code else None,
     )
+
+
+def _points_status(workspace: Workspace, project: Project, deadline: Deadline) -> PointsStatus:
+    from sot_pipeline.session import open_session
+    from sot_pipeline.steps.code_points import lag_of_points
+
+    try:
+        with open_session(
+            workspace,
+            Mode.FULL,
+            projects=(),  # whether they fit the embedder is not asked: that may cost a request
+            execute=False,
+            deadline=deadline,
+            embeds=False,
+            kind=Kind.CODE,
+        ) as session:
+            return PointsStatus(*lag_of_points(session, project))
+    except SotError as error:
+        return PointsStatus(0, 0, str(error))
 
 
 def _sources(parsed: ParsedProject, rows: dict[RecordKey, str]) -> tuple[SourceStatus, ...]:

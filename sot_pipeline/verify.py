@@ -23,6 +23,7 @@ from sot_pipeline.session import Session, open_session
 from sot_pipeline.steps.vectors import points_of_project
 from sot_pipeline.targets.database import Activity
 from sot_pipeline.targets.readme import read_summary
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.points import record_of_point
 from sot_pipeline.workspace import Project, Workspace
 
@@ -56,10 +57,12 @@ def verify_project(session: Session, parsed: ParsedProject) -> ProjectAgreement:
         problems=parsed.problems,
     )
     points: Mapping[str, str] = {}
+    collection = CollectionId(project_id, Kind.DOCS)
     if session.store:
-        points = _stored_points(session, project_id)
-        agreement = replace(agreement, vectors=_compare_points(session, parsed, points))
-    agreement = replace(agreement, counts=_cross_counts(parsed, rows, points, project_id))
+        points = _stored_points(session, collection)
+        agreement = replace(agreement, vectors=_compare_points(session, parsed, collection, points))
+    held = {record_of_point(key, collection) for key in points}
+    agreement = replace(agreement, counts=_cross_counts(parsed, rows, held))
     _remember(session, agreement, len(rows), started)
     return agreement
 
@@ -67,34 +70,31 @@ def verify_project(session: Session, parsed: ParsedProject) -> ProjectAgreement:
 def _compare(parsed: ParsedProject, present: Mapping[RecordKey, str]) -> Disagreement:
     open_ = {key: hash_ for key, hash_ in present.items() if key.file_type not in parsed.protected}
     plan = diff(parsed.records, open_)
-    return _disagreement((record.key for record in plan.inserts), plan.deletes, (record.key for record in plan.updates))
+    return Disagreement.told_by(plan)
 
 
-def _compare_points(session: Session, parsed: ParsedProject, present: Mapping[str, str]) -> Disagreement:
+def _compare_points(
+    session: Session, parsed: ParsedProject, collection: CollectionId, present: Mapping[str, str]
+) -> Disagreement:
     _, embedder = session.require_vectors()
-    project_id = parsed.project.id
     open_ = {
         key: hash_
         for key, hash_ in present.items()
-        if record_of_point(key, project_id).file_type not in parsed.protected
+        if record_of_point(key, collection).file_type not in parsed.protected
     }
     plan = diff(points_of_project(parsed, embedder), open_)
-    return _disagreement((point.key for point in plan.inserts), plan.deletes, (point.key for point in plan.updates))
+    return Disagreement.told_by(plan)
 
 
 def _full_text(session: Session, parsed: ParsedProject) -> Disagreement:
     plan = session.require_database().plan_fulltext(parsed.project.id, parsed.records, keep=parsed.protected, deep=True)
-    return _disagreement((row.key for row in plan.inserts), plan.deletes, (row.key for row in plan.updates))
+    return Disagreement.told_by(plan)
 
 
-def _disagreement(missing: Iterable[object], extra: Iterable[object], stale: Iterable[object]) -> Disagreement:
-    return Disagreement(*(tuple(sorted(map(str, keys))) for keys in (missing, extra, stale)))
-
-
-def _stored_points(session: Session, project_id: str) -> dict[str, str]:
+def _stored_points(session: Session, collection: CollectionId) -> dict[str, str]:
     store, embedder = session.require_vectors()
     with store.open(
-        project_id, model=embedder.model, dimension=embedder.dimension, write=False, deadline=session.deadline
+        collection, model=embedder.model, dimension=embedder.dimension, write=False, deadline=session.deadline
     ) as live:
         return live.fingerprints(deep=True, deadline=session.deadline)
 
@@ -111,11 +111,11 @@ def _readme_stale(parsed: ParsedProject) -> bool | None:
 
 
 def _cross_counts(
-    parsed: ParsedProject, rows: Iterable[RecordKey], points: Iterable[str], project_id: str
+    parsed: ParsedProject, rows: Iterable[RecordKey], points: Iterable[RecordKey]
 ) -> dict[str, dict[str, int]]:
     """file_type → entries in files, rows and points (distinct entries, not chunks)."""
     in_rows = Counter(key.file_type for key in rows)
-    in_points = Counter(entry.file_type for entry in {record_of_point(key, project_id) for key in points})
+    in_points = Counter(entry.file_type for entry in points)
     kinds = dict.fromkeys((*parsed.parsed, *in_rows, *in_points))
     return {
         kind: {"files": parsed.parsed.get(kind, 0), "rows": in_rows[kind], "points": in_points[kind]} for kind in kinds

@@ -67,9 +67,9 @@ class Project:
     links: LinksSection | None = None
 
     @property
-    def collection(self) -> str:
-        """Name of the project's Qdrant collection (an alias)."""
-        return f"{self.id}_sot_docs"
+    def embeds_code(self) -> bool:
+        """Whether what stands in its source files is embedded."""
+        return self.code is not None and self.code.embed
 
 
 @dataclass(frozen=True, slots=True)

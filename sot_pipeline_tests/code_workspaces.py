@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sot_pipeline.outcome import CodeAgreement, CodeOutcome, Mode
+from sot_pipeline.index_points import PointsReport, index_points
+from sot_pipeline.outcome import CodeAgreement, CodeOutcome, Disagreement, Mode
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.session import Session, open_session
 from sot_pipeline.steps.code import sync_code
+from sot_pipeline.steps.points import points_present
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import CodeTable, StoredMetadata
-from sot_pipeline.verify_code import verify_code
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
+from sot_pipeline.verify_code import verify_code, verify_code_points
 from sot_pipeline.workspace import Workspace, load_workspace
 from sot_pipeline_tests.workspaces import SECONDS
 
@@ -31,6 +34,7 @@ class Kiln:
         return "fired"
 '''
 GLAZE = "from kiln import Kiln\n\n\ndef glaze(pot: str) -> str:\n    return Kiln().fire(6) + pot\n"
+CODE = CollectionId("studio", Kind.CODE)
 FILES = {"src/kiln.py": KILN, "src/glaze.py": GLAZE, "src/empty.py": ""}
 
 MERGE = "x = 1\n<<<<<<< ours\ny = 1\n=======\ny = 2\n>>>>>>> theirs\n"
@@ -97,6 +101,22 @@ class Studio:
                 **options,
             )
 
+    def embed(self, *, execute: bool = True, deadline: Deadline | None = None, **options: bool) -> PointsReport:
+        """Bring the points up to date once."""
+        workspace = self.workspace()
+        until = deadline or Deadline(SECONDS)
+        return index_points(workspace, workspace.projects, execute=execute, deadline=until, lock_wait=0.2, **options)
+
+    def points(self) -> dict[str, str]:
+        """Key → fingerprint of every point, hashed anew."""
+        with opened(self.workspace(), Mode.FULL, execute=False) as session:
+            return points_present(session, CODE, deep=True)
+
+    def verify_points(self) -> Disagreement:
+        workspace = self.workspace()
+        with opened(workspace, Mode.FULL, execute=False) as session:
+            return verify_code_points(session, workspace.projects[0])
+
     def verify(self) -> CodeAgreement:
         workspace = self.workspace()
         with opened(workspace, execute=False) as session:
@@ -119,11 +139,12 @@ class Studio:
 
 
 @contextmanager
-def opened(workspace: Workspace, *, execute: bool = True) -> Iterator[Session]:
-    """A session on the workspace's database."""
+def opened(workspace: Workspace, mode: Mode = Mode.DB_ONLY, *, execute: bool = True) -> Iterator[Session]:
+    """A session on the workspace's database, in `Mode.FULL` on its points as well."""
     with open_session(
         workspace,
-        Mode.DB_ONLY,
+        mode,
+        kind=Kind.CODE,
         projects=workspace.projects,
         execute=execute,
         deadline=Deadline(SECONDS),
@@ -132,12 +153,16 @@ def opened(workspace: Workspace, *, execute: bool = True) -> Iterator[Session]:
         yield session
 
 
+EMBEDDED = 'include = ["src/**"]\nembed = true'
+
+
 def make_studio(
     folder: Path, database_url: str, files: Mapping[str, str | bytes] = FILES, code: str = 'include = ["src/**"]'
 ) -> Studio:
-    """Write the workspace into `folder`."""
+    """Write the workspace into `folder`; where `code` is `EMBEDDED`, points go to a folder in it."""
     folder.mkdir(parents=True)
-    studio = Studio(folder, {"DATABASE_URL": database_url})
+    qdrant = {"QDRANT_HOST": str(folder / ".sot/qdrant")} if code == EMBEDDED else {}
+    studio = Studio(folder, {"DATABASE_URL": database_url, **qdrant})
     studio.config.write_text(
         f'[workspace]\nembedding = "local"\n\n[[project]]\nid = "studio"\n\n[project.code]\n{code}\n'
     )

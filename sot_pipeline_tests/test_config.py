@@ -39,6 +39,15 @@ def test_one_project_is_enough(path: Path) -> None:
     assert config.workspace.max_ledger_mib == 64
 
 
+@pytest.mark.parametrize(("text", "embed"), [("", False), ("embed = true", True), ("embed = false", False)])
+def test_code_is_embedded_only_where_somebody_says_so(path: Path, text: str, embed: bool) -> None:
+    path.write_text(f"{PROJECT}[project.code]\n{text}\n")
+
+    section = read_config(path).project[0].code
+
+    assert section and section.embed is embed
+
+
 @pytest.mark.parametrize("mark", ["\ufeff", ""])
 def test_windows_files_are_read(path: Path, mark: str) -> None:
     path.write_bytes((mark + PROJECT.replace("\n", "\r\n")).encode())
@@ -55,6 +64,7 @@ def test_windows_files_are_read(path: Path, mark: str) -> None:
         (f'{PROJECT}\n[[project]]\nid = "b"\n\nreedme = "x"', 7, "project.reedme", "'readme'"),
         (f'{PROJECT}[[project.ledger]]\nfile_type = "a"\nprefx = "A"', 5, "project.ledger.prefx", "'prefix'"),
         (f'{PROJECT}[project.skills]\npaths = "x"', 4, "project.skills.paths", "'path'"),
+        (f"{PROJECT}[project.code]\nembedd = true", 4, "project.code.embedd", "'embed'"),
         (f'{PROJECT}zzz = "x"', 3, "project.zzz", "Known keys here: code, id, ledger"),
         (f'{PROJECT}5 = "x"', 3, "project.5", "Known keys here: code, id, ledger"),
         (f'{PROJECT}[search]\nzzz = "x"', 4, "search.zzz", "Known keys here: semantic_weight."),
@@ -98,6 +108,8 @@ def test_unknown_key_is_named_with_its_line_and_the_nearest_known_one(
         (f"{PROJECT}[schedules]\nkeep_runs = 0\n", 4, "schedules.keep_runs"),
         (f"{PROJECT}[search]\nsemantic_weight = nan\n", 4, "search.semantic_weight"),
         (f'{PROJECT}[[project.ledger]]\nfile_type = "a"\nprefix = "A_B"\n', 5, "project.ledger.prefix"),
+        (f'{PROJECT}[project.code]\nembed = "yes"\n', 4, "project.code.embed"),
+        (f"{PROJECT}[project.code]\nembed = 1\n", 4, "project.code.embed"),
         (f'[workspace]\ndatabase_url = "  "\n{PROJECT}', 2, "workspace.database_url"),
     ],
 )

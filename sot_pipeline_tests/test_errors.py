@@ -26,7 +26,7 @@ def classes(kind: type[SotError] = SotError) -> Iterator[type[SotError]]:
 
 
 OWN_ARGUMENTS: dict[type[SotError], dict[str, object]] = {
-    EmbeddingMismatch: {"collection": "c", "built_with": "m (3)", "embedder": "n (4)", "project_id": "p"},
+    EmbeddingMismatch: {"collection": "c", "built_with": "m (3)", "embedder": "n (4)", "rebuild": "sot rebuild"},
 }
 
 
@@ -84,4 +84,4 @@ def test_a_mismatch_names_both_models_and_the_rebuild() -> None:
 
     assert "m (3)" in str(error)
     assert "n (4)" in str(error)
-    assert "sot sync --full --rebuild --execute --project p" in error.remedy
+    assert "sot rebuild" in error.remedy

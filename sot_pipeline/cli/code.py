@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from sot_pipeline.cli.options import (
     JsonOption,
     LockWaitOption,
     ProjectsOption,
+    QdrantOption,
     SecondsOption,
     projects_of,
     workspace_of,
@@ -28,6 +30,7 @@ from sot_pipeline.cli.output import (
     finish,
     note,
     plural,
+    points_of,
     progress_bar,
     say,
     say_json,
@@ -59,8 +62,9 @@ CoverageOption = Annotated[
 SecurityOption = Annotated[
     bool, typer.Option("--security", help="Have Bandit look at Python files it has not seen yet; slow.")
 ]
+RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Fill a new collection of points and swap it in.")]
 AllowMassDelete = Annotated[
-    bool, typer.Option("--allow-mass-delete", help="Delete rows even if over 20 % of the files are gone.")
+    bool, typer.Option("--allow-mass-delete", help="Delete rows and points even if over 20 % of the files are gone.")
 ]
 PathArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A source file, from the project's root or from here.")
@@ -77,22 +81,29 @@ def index(
     execute: ExecuteOption = False,
     coverage: CoverageOption = None,
     security: SecurityOption = False,
+    rebuild: RebuildOption = False,
     project: ProjectsOption = None,
     allow_mass_delete: AllowMassDelete = False,
     database_url: DatabaseOption = None,
+    qdrant_host: QdrantOption = None,
     max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
     lock_wait: LockWaitOption = 30.0,
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Index what changed and relate all files; without --execute show what would be written."""
+    """Index what changed and relate all files; without --execute show what would be written.
+
+    Where code is embedded its points follow, once the rows of all projects are written.
+    """
     from sot_pipeline.index_code import index_projects
+    from sot_pipeline.index_points import embedded, index_points, with_points
     from sot_pipeline.metrics import coded
 
     deadline = Deadline(max_seconds)
-    workspace = workspace_of(config, database_url=database_url)
+    workspace = workspace_of(config, database_url=database_url, qdrant_host=qdrant_host)
     projects = coded(projects_of(workspace, project))
-    say_targets({"database": workspace.targets["database"]})
+    targets = workspace.targets if embedded(projects) else {"database": workspace.targets["database"]}
+    say_targets(targets)
     with progress_bar(quiet=json) as progress:
         report = index_projects(
             workspace,
@@ -106,6 +117,19 @@ def index(
             lock_wait=lock_wait,
             progress=progress,
         )
+        if report.projects and not (report.error and report.error.ends_run):
+            points = index_points(
+                workspace,
+                projects,
+                execute=execute,
+                deadline=deadline,
+                rebuild=rebuild,
+                allow_mass_delete=allow_mass_delete,
+                lock_wait=lock_wait,
+                progress=progress,
+            )
+            report = with_points(report, points)
+    report = replace(report, targets=targets)
     if json:
         say_json(_index_document(report))
     else:
@@ -175,6 +199,7 @@ def _project(project: CodeOutcome) -> Json:
         "codebase_metadata": _counts(project.metadata),
         "code_graph": _counts(project.relations),
         "security": _counts(project.security),
+        "points": project.points.document if project.points else None,
         "left_out": dict(project.left_out),
         "seconds": dict(project.seconds),
     }
@@ -197,6 +222,8 @@ def _say_report(report: CodeReport) -> None:
         for name, counts in tables:
             if counts:
                 say(f"  {name:<9} {counts_of(counts, report.executed)}")
+        if project.points:
+            say(f"  {'points':<9} {points_of(project.points, report.executed)}")
         if not report.executed:
             _say_changes(project)
         say_problems(project.problems)

@@ -87,8 +87,11 @@ def _agreement(agreement: ProjectAgreement) -> dict[str, Json]:
 
 
 def _code_keys(code: CodeAgreement | None) -> dict[str, Json]:
-    """The two tables of the code index, where the project has one."""
-    return {"code_files": _keys(code.files), "codebase_metadata": _keys(code.metadata)} if code else {}
+    """The two tables of the code index, where the project has one, and its points where there are to be any."""
+    if code is None:
+        return {}
+    points = {"code_points": _keys(code.points)} if code.points else {}
+    return {"code_files": _keys(code.files), "codebase_metadata": _keys(code.metadata), **points}
 
 
 def _keys(found: Disagreement) -> dict[str, Json]:

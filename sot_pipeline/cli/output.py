@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import typer
 
 from sot_pipeline.errors import SotError
+from sot_pipeline.outcome import VectorsOutcome
 from sot_pipeline.plan import Counts, Json, Problem, Severity
 from sot_pipeline.runtime.progress import Progress, silent
 from sot_pipeline.runtime.visible import visible
@@ -85,6 +86,11 @@ def counts_of(counts: Counts, executed: bool) -> str:
     verb = "" if executed else "would be "
     words = [f"{count:,} {verb}{name}" for name, count in counts._asdict().items() if name != "unchanged" and count]
     return ", ".join([*words, f"{counts.unchanged:,} unchanged"])
+
+
+def points_of(points: VectorsOutcome, executed: bool) -> str:
+    """What was done to points, or would be, and where their vectors are from."""
+    return f"{counts_of(points.counts, executed)}; {points.embedded:,} embedded, {points.cached:,} from the cache"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -35,7 +35,7 @@ QueryArgument = Annotated[
 ]
 TypesOption = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger, or symbols of code; repeatable."),
+    typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger, or code; repeatable."),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Entries at most.")]
 ModeOption = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sot_pipeline.runtime.alive import WatcherState
-    from sot_pipeline.status import CodeStatus, ProjectStatus, SourceStatus
+    from sot_pipeline.status import CodeStatus, PointsStatus, ProjectStatus, SourceStatus
     from sot_pipeline.targets.database import LoggedActivity
 
 
@@ -81,6 +82,7 @@ def _code(code: CodeStatus | None) -> Json:
         "partial": code.partial,
         "skipped": code.skipped,
         "left_out": dict(code.left_out),
+        "points": asdict(code.points) if code.points else None,
     }
 
 
@@ -102,11 +104,13 @@ def _say_project(found: ProjectStatus) -> None:
         files = plural(found.code.files, "file")
         unread = f"{found.code.partial:,} read in part, {found.code.skipped:,} not read"
         say(f"  {'code':<24} {unread:<36} {files:>14}  {_lag_of(found.code.lag)}")
+        if found.code.points:
+            say(f"  {'points of code':<24} {_points(found.code.points)}")
     for target, activity in found.last.items():
-        say(f"  last {target:<9} {_when(activity)}")
+        say(f"  last {target:<11} {_when(activity)}")
     if found.lag:
         note(style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
-    if found.code and found.code.lag:
+    if found.code and (found.code.lag or (found.code.points and found.code.points.lag)):
         note(style("  try: ", fg="yellow") + "sot code index --execute")
 
 
@@ -120,6 +124,13 @@ def _lag_of(rows: int) -> str:
     if rows:
         return style(f"{plural(rows, 'row')} behind", fg="yellow")
     return style("up to date", fg="green")
+
+
+def _points(found: PointsStatus) -> str:
+    if found.trouble:
+        return style(f"not known: {found.trouble}", fg="red")
+    lag = style(f"{plural(found.lag, 'file')} behind", fg="yellow") if found.lag else style("up to date", fg="green")
+    return f"{'':<36} {plural(found.points, 'point'):>14}  {lag}"
 
 
 def _watcher(watcher: WatcherState | None, now: float) -> str:

@@ -27,6 +27,7 @@ from sot_pipeline.cli.output import (
     finish,
     note,
     plural,
+    points_of,
     progress_bar,
     say,
     say_json,
@@ -173,9 +174,7 @@ def _say_project(project: ProjectOutcome, report: SyncReport) -> None:
     if project.database:
         say(f"  rows    {counts_of(project.database.counts, report.executed)}  {seconds.get('database', 0):.2f} s")
     if project.vectors:
-        texts = f"{project.vectors.embedded:,} embedded, {project.vectors.cached:,} from the cache"
-        counts = counts_of(project.vectors.counts, report.executed)
-        say(f"  points  {counts}; {texts}  {seconds.get('vectors', 0):.2f} s")
+        say(f"  points  {points_of(project.vectors, report.executed)}  {seconds.get('vectors', 0):.2f} s")
     if project.readme:
         word = "updated" if report.executed else "would be updated"
         say(f"  readme  {word if project.readme.changed else 'unchanged'}")

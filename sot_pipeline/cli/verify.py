@@ -61,9 +61,11 @@ def _verified(session: Session, project: Project) -> ProjectAgreement:
     agreement = verify_project(session, read_project(project))
     if project.code is None:
         return agreement
-    from sot_pipeline.verify_code import verify_code
+    from sot_pipeline.verify_code import verify_code, verify_code_points
 
     code = verify_code(session, project)
+    if project.embeds_code and session.store:
+        code = replace(code, points=verify_code_points(session, project))
     return replace(agreement, code=code, problems=(*agreement.problems, *code.problems))
 
 
@@ -82,6 +84,8 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
         say(f"  code: {agreement.code.sources:,} files")
         _say_keys("code_files", agreement.code.files)
         _say_keys("codebase_metadata", agreement.code.metadata)
+        if agreement.code.points:
+            _say_keys("points of code", agreement.code.points)
     if agreement.readme_stale:
         say("  readme: the summary is stale")
     say_problems(agreement.problems)

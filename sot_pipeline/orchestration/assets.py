@@ -26,6 +26,7 @@ from sot_pipeline.plan import hash_text
 from sot_pipeline.steps.readme import sync_readme
 from sot_pipeline.steps.rows import sync_rows
 from sot_pipeline.steps.vectors import sync_vectors
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Workspace
 
 GROUP = "ledgers"
@@ -90,9 +91,10 @@ def vector_points(
     ):
         points = sync_vectors(session, parsed, execute=True, rebuild=anew, allow_mass_delete=allow)
     log_problems(context, points.problems)
+    collection = CollectionId(parsed.project.id, Kind.DOCS)
     version = hash_text(f"{entries_hash(parsed)} {workspace.embedding.model}")
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(version), metadata=metadata.of_points(parsed, points) | watch.metadata
+        data_version=dg.DataVersion(version), metadata=metadata.of_points(collection, points) | watch.metadata
     )
 
 

@@ -17,6 +17,7 @@ from sot_pipeline.orchestration.metadata import cross_counts, disagreement_metad
 from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading, verified
 from sot_pipeline.outcome import Disagreement, Mode, ProjectAgreement
 from sot_pipeline.plan import Problem
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Project, Workspace
 
 ENTRIES_PARSE = "entries_parse"
@@ -85,7 +86,7 @@ def embedding_dimension(
     project = project_of(context, workspace)
     with reading(workspace, (), Mode.QDRANT_ONLY) as session:
         store, embedder = session.require_vectors()
-        live = store.info(project.id, session.deadline)
+        live = store.info(CollectionId(project.id, Kind.DOCS), session.deadline)
     wanted = f"{embedder.model}, {embedder.dimension} dimensions"
     built = f"{live.model}, {live.dimension} dimensions" if live else wanted
     return dg.AssetCheckResult(passed=built == wanted, metadata={"embedder": wanted, "collection": built})

@@ -10,18 +10,22 @@ from collections.abc import Iterator
 import dagster as dg
 
 from sot_pipeline.errors import SotError
-from sot_pipeline.orchestration import code_metadata
+from sot_pipeline.index_points import embedded
+from sot_pipeline.orchestration import code_metadata, metadata
 from sot_pipeline.orchestration.assets import OWNERS, WRITERS_POOL
 from sot_pipeline.orchestration.steps import RETRIES, WriteOptions, explained, log_problems, writing
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import hash_text
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code import code_index, sync_code
+from sot_pipeline.steps.code_points import sync_code_points
 from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Project, Workspace
 
 GROUP = "code"
 SOURCE_FILES = "source_files"
+CODE_POINTS = "code_points"
 
 
 def code_tables(
@@ -35,8 +39,8 @@ def code_tables(
         versions = {table: _version(session, project, table) for table in CodeTable}
     for table, counts in ((CodeTable.FILES, done.files), (CodeTable.METADATA, done.metadata)):
         if counts and table not in done.incomplete and dg.AssetKey(table.value) in context.selected_asset_keys:
-            metadata = code_metadata.of_table(table, counts, done)
-            yield dg.MaterializeResult(asset_key=table.value, data_version=versions[table], metadata=metadata)
+            shown = code_metadata.of_table(table, counts, done)
+            yield dg.MaterializeResult(asset_key=table.value, data_version=versions[table], metadata=shown)
     _raise(done.error)
 
 
@@ -50,8 +54,28 @@ def code_graph(
         log_problems(context, done.problems)
         _raise(done.error)
         version = _version(session, project, CodeTable.METADATA)
-        metadata = code_metadata.of_graph(code_index(session, project), done)
-    return dg.MaterializeResult(data_version=version, metadata=metadata)
+        shown = code_metadata.of_graph(code_index(session, project), done)
+    return dg.MaterializeResult(data_version=version, metadata=shown)
+
+
+def code_points(
+    context: dg.AssetExecutionContext, config: WriteOptions, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[None]:
+    """The project's Qdrant collection of code: one point for each chunk of a source file."""
+    project = workspace.project(context.partition_key)
+    if not embedded((project,)):
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion("none"), metadata={"points": "The code of this project is not embedded."}
+        )
+    watch = metadata.Stopwatch()
+    with watch.phase("write"), writing(workspace, project, Mode.FULL, config, kind=Kind.CODE) as session:
+        points = sync_code_points(session, project, execute=True, allow_mass_delete=config.allow_mass_delete)
+        rows = _version(session, project, CodeTable.FILES).value
+    log_problems(context, points.problems)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(hash_text(f"{rows} {workspace.embedding.model}")),
+        metadata=metadata.of_points(CollectionId(project.id, Kind.CODE), points) | watch.metadata,
+    )
 
 
 def _version(session: Session, project: Project, table: CodeTable) -> dg.DataVersion:
@@ -69,6 +93,11 @@ def _raise(error: SotError | None) -> None:
 def coded_projects(workspace: Workspace) -> tuple[Project, ...]:
     """The projects that have a code index; without one there is no asset of this group."""
     return tuple(project for project in workspace.projects if project.code)
+
+
+def has_code_points(workspace: Workspace) -> bool:
+    """True where any project's code is embedded; without one there is no asset `code_points`."""
+    return bool(embedded(workspace.projects))
 
 
 def code_partitions(workspace: Workspace) -> dg.PartitionsDefinition[str]:
@@ -124,4 +153,16 @@ def code_assets(workspace: Workspace, version: str) -> list[dg.AssetSpec | dg.As
         retry_policy=RETRIES,
         pool=WRITERS_POOL,
     )(code_graph)
-    return [files, tables, graph]
+    if not has_code_points(workspace):
+        return [files, tables, graph]
+    points = dg.asset(
+        deps=[CodeTable.FILES.value],
+        group_name=GROUP,
+        owners=OWNERS,
+        partitions_def=partitions,
+        code_version=version,
+        kinds={"qdrant"},
+        retry_policy=RETRIES,
+        pool=WRITERS_POOL,
+    )(code_points)
+    return [files, tables, graph, points]

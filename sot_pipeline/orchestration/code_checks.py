@@ -1,6 +1,6 @@
-"""The asset checks of group `code`: do the tables agree with the files, and which files could not be read.
+"""The asset checks of group `code`: do tables and points agree with the files, and which files could not be read.
 
-Both look at files and tables as they are now. How a disagreement is found out is
+They look at files and tables as they are now. How a disagreement is found out is
 `sot_pipeline.verify_code`.
 """
 
@@ -12,14 +12,16 @@ from functools import partial
 import dagster as dg
 
 from sot_pipeline.code.model import ParseStatus
+from sot_pipeline.index_points import embedded
 from sot_pipeline.orchestration.checks import project_of
-from sot_pipeline.orchestration.code_assets import code_partitions, coded_projects
+from sot_pipeline.orchestration.code_assets import CODE_POINTS, code_partitions, coded_projects, has_code_points
 from sot_pipeline.orchestration.metadata import disagreement_metadata, problem_table, table
 from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading
 from sot_pipeline.outcome import Mode
 from sot_pipeline.steps.code import code_index
 from sot_pipeline.targets.database.code_rows import CodeTable
-from sot_pipeline.verify_code import verify_code
+from sot_pipeline.targets.vectors.kinds import Kind
+from sot_pipeline.verify_code import verify_code, verify_code_points
 from sot_pipeline.workspace import Workspace
 
 
@@ -51,6 +53,18 @@ def parse_errors(context: dg.AssetCheckExecutionContext, workspace: dg.ResourceP
     )
 
 
+def code_points_match_rows(
+    context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.AssetCheckResult:
+    """The collection of code holds one right point for each chunk of a file in `code_files`, and no other."""
+    project = project_of(context, workspace)
+    if not embedded((project,)):
+        return dg.AssetCheckResult(passed=True, metadata={"points": "The code of this project is not embedded."})
+    with reading(workspace, (project,), Mode.FULL, Kind.CODE) as session:
+        found = verify_code_points(session, project)
+    return dg.AssetCheckResult(passed=found.agrees, metadata=disagreement_metadata((found,)))
+
+
 def code_checks(workspace: Workspace) -> list[dg.AssetChecksDefinition]:
     """The checks of the assets that this workspace has."""
     if not coded_projects(workspace):
@@ -62,4 +76,7 @@ def code_checks(workspace: Workspace) -> list[dg.AssetChecksDefinition]:
         retry_policy=RETRIES,
     )
     # The rows of the other table are read as well.
-    return [check(additional_deps=[CodeTable.METADATA.value])(code_rows_match_files), check()(parse_errors)]
+    checks = [check(additional_deps=[CodeTable.METADATA.value])(code_rows_match_files), check()(parse_errors)]
+    if has_code_points(workspace):
+        checks.append(check(asset=CODE_POINTS)(code_points_match_rows))
+    return checks

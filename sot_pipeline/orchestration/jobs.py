@@ -78,7 +78,7 @@ def code_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefinition]) 
     verify = dg.define_asset_job(
         "verify_code",
         dg.AssetSelection.checks(*(key for check in checks for key in check.check_keys)),
-        description="Compare the code tables of one project with its files; changes nothing.",
+        description="Compare the code tables of one project with its files, and its points with them; changes nothing.",
     )
     times = workspace.schedules
     schedules = [

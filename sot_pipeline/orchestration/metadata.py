@@ -26,6 +26,7 @@ from sot_pipeline.plan import Problem
 from sot_pipeline.runtime import stopwatch
 from sot_pipeline.targets.database import tables
 from sot_pipeline.targets.database.tables import sot_entries
+from sot_pipeline.targets.vectors.kinds import CollectionId
 
 Metadata: TypeAlias = "dict[str, dg.MetadataValue | str | int | float]"
 
@@ -66,7 +67,7 @@ def of_rows(parsed: ParsedProject, rows: RowsOutcome) -> Metadata:
     }
 
 
-def of_points(parsed: ParsedProject, points: VectorsOutcome) -> Metadata:
+def of_points(collection: CollectionId, points: VectorsOutcome) -> Metadata:
     """What was written to the collection, and how many texts that took."""
     return {
         "changes": change_table(points.changes),
@@ -75,7 +76,7 @@ def of_points(parsed: ParsedProject, points: VectorsOutcome) -> Metadata:
         "embedded": points.embedded,
         "cached": points.cached,
         "dagster/row_count": points.counts.inserted + points.counts.updated + points.counts.unchanged,
-        "dagster/table_name": parsed.project.collection,
+        "dagster/table_name": collection.name,
     }
 
 

@@ -17,7 +17,7 @@ from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.orchestration.assets import LEDGER_FILES, has_readme, has_vectors
-from sot_pipeline.orchestration.code_assets import SOURCE_FILES
+from sot_pipeline.orchestration.code_assets import CODE_POINTS, SOURCE_FILES, has_code_points
 from sot_pipeline.orchestration.escape import escape_markdown
 from sot_pipeline.orchestration.metadata import Metadata, problem_table
 from sot_pipeline.orchestration.sensors import DATA_VERSION_TAG
@@ -35,6 +35,7 @@ ASSETS = {
     "readme": "readme_summary",
     "code_files": "code_files",
     "codebase_metadata": "codebase_metadata",
+    "points": CODE_POINTS,
 }
 PATHS_SHOWN = 50
 
@@ -92,7 +93,11 @@ def versions_of(workspace: Workspace, parsed: ParsedProject) -> dict[str, str]:
 
 def _targets_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[tuple[str, dict[str, int]]]:
     """The targets that were written and have an asset, with their counts."""
-    present = dict.fromkeys(ASSETS, True) | {"vectors": has_vectors(workspace), "readme": has_readme(workspace)}
+    present = dict.fromkeys(ASSETS, True) | {
+        "vectors": has_vectors(workspace),
+        "readme": has_readme(workspace),
+        "points": has_code_points(workspace),
+    }
     targets = batch["targets"]
     if isinstance(targets, dict):
         yield from ((name, counts) for name, counts in targets.items() if counts is not None and present.get(name))

@@ -27,6 +27,7 @@ from sot_pipeline.plan import Problem, Severity
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.visible import visible
 from sot_pipeline.session import Session, open_session
+from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.verify import verify_project
 from sot_pipeline.workspace import Project, Workspace
 
@@ -61,9 +62,15 @@ def explained() -> Iterator[None]:
 
 @contextmanager
 def writing(
-    workspace: Workspace, project: Project, mode: Mode, options: WriteOptions, *, rebuild: bool = False
+    workspace: Workspace,
+    project: Project,
+    mode: Mode,
+    options: WriteOptions,
+    *,
+    rebuild: bool = False,
+    kind: Kind = Kind.DOCS,
 ) -> Iterator[Session]:
-    """A session that writes the targets of `mode`, under the locks; errors come out as Dagster failures.
+    """A session that writes the targets of `mode` under the locks; errors come out as Dagster failures.
 
     Runs take turns: a writer waits for the locks as long as its deadline allows.
     """
@@ -72,22 +79,33 @@ def writing(
     with (
         explained(),
         open_session(
-            workspace, mode, projects=(project,), execute=True, deadline=deadline, rebuild=rebuild, lock_wait=wait
+            workspace,
+            mode,
+            projects=(project,),
+            execute=True,
+            deadline=deadline,
+            rebuild=rebuild,
+            kind=kind,
+            lock_wait=wait,
         ) as session,
     ):
         yield session
 
 
 @contextmanager
-def reading(workspace: Workspace, projects: tuple[Project, ...], mode: Mode) -> Iterator[Session]:
+def reading(
+    workspace: Workspace, projects: tuple[Project, ...], mode: Mode, kind: Kind = Kind.DOCS
+) -> Iterator[Session]:
     """A session that reads the targets of `mode`; errors come out as Dagster failures.
 
-    The collections of `projects` must fit the embedder.
+    The collections of `projects`, those of `kind`, must fit the embedder.
     """
     deadline = Deadline(VERIFY_SECONDS)
     with (
         explained(),
-        open_session(workspace, mode, projects=projects, execute=False, deadline=deadline, embeds=False) as session,
+        open_session(
+            workspace, mode, projects=projects, execute=False, deadline=deadline, embeds=False, kind=kind
+        ) as session,
     ):
         yield session
 

@@ -31,6 +31,10 @@ class Retries(Generic[K]):
         self._at[key] = now + self._pauses[count]
         return False
 
+    def later(self, key: K, at: float) -> None:
+        """Take it up again at this time; it did not fail."""
+        self._at[key] = at
+
     def succeeded(self, key: K) -> None:
         """Forget its failures."""
         self._failures.pop(key, None)

@@ -9,9 +9,6 @@ from typing import NamedTuple
 
 from sot_pipeline.plan import Json, RecordKey
 
-# The file_type of what is found in source files: a definition, whose qualified name is its entry id.
-CODE = "code"
-
 
 class SearchMode(StrEnum):
     """Which of the two indexes a search asks."""

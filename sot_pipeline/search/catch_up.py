@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
-    """Sync what `searching` asks (rows, points where it asks them, code) of every project that lags.
+    """Sync what `searching` asks (rows, points where it asks them, code and its points) of every project that lags.
 
     Returns what is wrong in their files; raises what stops a sync: LockNotAcquired and the like.
     """
@@ -37,13 +37,15 @@ def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, .
 
 def _index_lagging(workspace: Workspace, code: CodeSearch) -> tuple[Problem, ...]:
     from sot_pipeline.index_code import index_projects
+    from sot_pipeline.index_points import index_points, with_points
 
     behind = {lag.project_id for lag in code.behind()}
     if not behind:
         return ()
-    report = index_projects(
-        workspace, workspace.select(tuple(behind)), execute=True, full=False, deadline=code.deadline
-    )
+    projects = workspace.select(tuple(behind))
+    report = index_projects(workspace, projects, execute=True, full=False, deadline=code.deadline)
+    if code.semantic and not report.error:
+        report = with_points(report, index_points(workspace, projects, execute=True, deadline=code.deadline))
     if report.error:
         raise report.error
     return tuple(problem for project in report.projects for problem in project.problems)

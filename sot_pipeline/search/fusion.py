@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sot_pipeline.plan import RecordKey
+from sot_pipeline.plan import K, RecordKey
 
 # Share of the semantic score in a hybrid one. On 624 questions over real ledgers and 717 over real
 # skill folders (recall@5 / MRR@10) this weight gave .784/.709 and .985/.957, BM25 alone .772/.707
@@ -41,7 +41,7 @@ def best_by_entry(found: Iterable[Candidate]) -> dict[RecordKey, Candidate]:
     return best
 
 
-def share_of_best(scores: Mapping[RecordKey, float]) -> dict[RecordKey, float]:
+def share_of_best(scores: Mapping[K, float]) -> dict[K, float]:
     """BM25 scores as shares of the highest, 0 to 1; all 0 where none is positive."""
     highest = max(scores.values(), default=0.0)
     if highest <= 0:
@@ -49,7 +49,7 @@ def share_of_best(scores: Mapping[RecordKey, float]) -> dict[RecordKey, float]:
     return {key: max(score, 0.0) / highest for key, score in scores.items()}
 
 
-def between_extremes(scores: Mapping[RecordKey, float]) -> dict[RecordKey, float]:
+def between_extremes(scores: Mapping[K, float]) -> dict[K, float]:
     """Cosines spread over 0 (the lowest) to 1 (the highest); all 1 where they do not differ."""
     if not scores:
         return {}
@@ -61,8 +61,8 @@ def between_extremes(scores: Mapping[RecordKey, float]) -> dict[RecordKey, float
 
 
 def fuse(
-    keyword: Mapping[RecordKey, float], semantic: Mapping[RecordKey, float], semantic_weight: float = SEMANTIC_WEIGHT
-) -> dict[RecordKey, float]:
+    keyword: Mapping[K, float], semantic: Mapping[K, float], semantic_weight: float = SEMANTIC_WEIGHT
+) -> dict[K, float]:
     """Entry → (1 - weight) × BM25 / highest BM25 + weight × min–max cosine, 0 to 1.
 
     An entry that one of the lists does not hold has 0 there.

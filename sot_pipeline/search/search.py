@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sot_pipeline.errors import UsageError
+from sot_pipeline.errors import RequirementMissing, UsageError
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.search.answer import CODE, Lag, SearchAnswer, SearchHit, SearchMode, beside
+from sot_pipeline.search.answer import Lag, SearchAnswer, SearchHit, SearchMode, beside
 from sot_pipeline.search.freshness import Freshness, LedgerNow, compare, look
 from sot_pipeline.search.fusion import SEMANTIC_WEIGHT, Candidate, best_by_entry, fuse, ranked, share_of_best
 from sot_pipeline.search.places import lines_of
 from sot_pipeline.search.semantic import Meanings, SemanticIndex, open_semantic_index
 from sot_pipeline.search.snippet import snippet, words_in
 from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.vectors.kinds import CODE
 from sot_pipeline.workspace import Project, Workspace
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ class Searching:
     def _with_code(
         self, code: CodeSearch, queries: Sequence[str], answers: Iterator[SearchAnswer], limit: int
     ) -> Iterator[SearchAnswer]:
-        behind = code.behind()
-        for query, answer in zip(queries, answers, strict=True):
-            yield beside(answer, code.hits(query, limit=limit), behind, limit)
+        of_code = code.answers(queries, limit=limit, depth=max(CANDIDATES, limit))
+        for answer, found in zip(answers, of_code, strict=True):
+            yield beside(answer, found.hits, found.behind, limit)
 
     def _texts(self, query: str, depth: int) -> list[Candidate]:
         if not self.mode.text or not self.file_types:
@@ -158,7 +159,7 @@ class Searching:
         return self.database.lines(ledger.project.id, ledger.spec.file_type, self.deadline)
 
     def _freshness(self, ledgers: Sequence[LedgerNow], meanings: Meanings) -> Freshness:
-        if self.semantic is None and all(ledger.unchanged for ledger in ledgers):
+        if (self.semantic is None or not ledgers) and all(ledger.unchanged for ledger in ledgers):
             return Freshness(stale=frozenset(), behind=())
         indexed: dict[RecordKey, str] = {}
         for project in self.projects:
@@ -183,39 +184,52 @@ def open_search(
 ) -> Iterator[Searching]:
     """Open what `mode` asks, for any number of queries; `file_types` empty means every ledger.
 
-    Symbols of code are searched where `file_types` names "code", by keyword. A hybrid search
-    without Qdrant is one by keyword, with a note. Raises UsageError for an unknown file_type,
-    RequirementMissing where the mode's targets cannot be used. A database or a collection that was
-    never synced is empty, and its answers are not fresh.
+    Code is searched where `file_types` names "code": symbols by keyword, and where it is embedded
+    chunks by meaning. A hybrid search without Qdrant is one by keyword, with a note. Raises
+    UsageError for an unknown file_type, RequirementMissing where the mode's targets cannot be used.
+    A database or a collection that was never synced is empty, and its answers are not fresh.
     """
     wanted = _file_types(projects, [file_type for file_type in file_types if file_type != CODE])
+    code_mode = _mode_of_code(projects, mode) if CODE in file_types else None
+    if code_mode and set(file_types) == {CODE}:
+        mode, wanted = code_mode, ()
     notes: tuple[str, ...] = ()
-    if CODE in file_types:
-        mode, wanted = _beside_code(mode, file_types, wanted)
     if workspace.qdrant is None and mode is SearchMode.HYBRID:
         mode = SearchMode.KEYWORD
+        code_mode = code_mode and mode
         notes = ("Qdrant is not configured, so this is a keyword search (--mode keyword is that without a note).",)
     semantic = open_semantic_index(workspace, deadline) if mode.meaning else None
     weight = SEMANTIC_WEIGHT if workspace.semantic_weight is None else workspace.semantic_weight
     with Database(workspace.database_url) as database:
-        code = _open_code(projects, database, deadline) if CODE in file_types else None
-        yield Searching(projects, wanted, mode, weight, deadline, database, semantic, notes, code)
+        searching = Searching(projects, wanted, mode, weight, deadline, database, semantic, notes)
+        yield replace(searching, code=_open_code(searching, code_mode)) if code_mode else searching
 
 
-def _beside_code(
-    mode: SearchMode, file_types: Sequence[str], ledgers: tuple[str, ...]
-) -> tuple[SearchMode, tuple[str, ...]]:
-    """Mode and ledgers of a search that asks the code index too. Symbols have no vectors."""
+def _mode_of_code(projects: Sequence[Project], mode: SearchMode) -> SearchMode:
+    """How code is searched: by keyword alone where none is embedded. Raises RequirementMissing for `SEMANTIC` then."""
+    if any(project.embeds_code for project in projects):
+        return mode
     if mode is SearchMode.SEMANTIC:
-        raise UsageError("Code is searched by keyword.", remedy="Leave out --mode semantic or --type code.")
-    return (SearchMode.KEYWORD, ()) if set(file_types) == {CODE} else (mode, ledgers)
+        raise RequirementMissing(
+            "Code is not embedded, so it has no meaning to search by.",
+            remedy="Write embed = true under [project.code] in sot.toml and run sot code index --execute, or leave out "
+            "--mode semantic: names are searched without.",
+        )
+    return SearchMode.KEYWORD
 
 
-def _open_code(projects: tuple[Project, ...], database: Database, deadline: Deadline) -> CodeSearch:
+def _open_code(searching: Searching, mode: SearchMode) -> CodeSearch:
     from sot_pipeline.metrics import coded  # parsers: who searches ledgers need not wait for them
     from sot_pipeline.search.code import CodeSearch
 
-    return CodeSearch(coded(projects), database, deadline)
+    return CodeSearch(
+        projects=coded(searching.projects),
+        database=searching.database,
+        deadline=searching.deadline,
+        mode=mode,
+        semantic=searching.semantic if mode.meaning else None,
+        semantic_weight=searching.semantic_weight,
+    )
 
 
 def _file_types(projects: Sequence[Project], wanted: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.freshness import Hashes
 from sot_pipeline.search.fusion import Candidate
 from sot_pipeline.targets.vectors import open_store
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.points import entry_hashes
 from sot_pipeline.targets.vectors.store import Match, VectorStore
 from sot_pipeline.workspace import Project, Workspace
@@ -45,8 +46,9 @@ class SemanticIndex:
         limit: int,
         file_types: Sequence[str],
         deadline: Deadline,
+        kind: Kind = Kind.DOCS,
     ) -> Meanings:
-        """The `limit` nearest chunks for each query, over all `projects`.
+        """The `limit` nearest chunks for each query, over the collections of `kind` of all `projects`.
 
         Each collection is opened once, after the queries are embedded, and so locked only while it
         is read. Raises EmbeddingMismatch, VectorStoreUnavailable or EmbeddingFailed.
@@ -57,10 +59,11 @@ class SemanticIndex:
         found: list[list[Candidate]] = [[] for _ in queries]
         held: dict[RecordKey, str] = {}
         for project in projects:
+            of_project = CollectionId(project.id, kind)
             with self.store.open(
-                project.id, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
+                of_project, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
             ) as collection:
-                held |= entry_hashes(collection.fingerprints(deep=False, deadline=deadline), project.id)
+                held |= entry_hashes(collection.fingerprints(deep=False, deadline=deadline), of_project)
                 for candidates, vector in zip(found, vectors, strict=True):
                     matches = collection.search(vector, limit=limit, file_types=file_types, deadline=deadline)
                     # A text without any known word has no direction, and so no cosine.

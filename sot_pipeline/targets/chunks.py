@@ -49,6 +49,13 @@ def utf8_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+def shortened(text: str, limit: int) -> str:
+    """`text`, or its beginning where it has more than `limit` bytes."""
+    if utf8_size(text) <= limit:
+        return text
+    return chunk_text(text, soft_chars=0, hard_chars=limit, measure=utf8_size)[0]
+
+
 def _sections(content: str) -> list[str]:
     """`content` cut before every heading; a heading without text stays with what follows it."""
     if "#" not in content:
@@ -101,7 +108,7 @@ def _within(piece: str, limit: int, measure: Callable[[str], int]) -> list[str]:
             parts.append(block)
             continue
         for line in _LINE_END.split(block):
-            parts.extend([line] if measure(line) <= limit else _cut_line(line, limit, measure))
+            parts.extend([line] if measure(line) <= limit else cut_line(line, limit, measure))
     return _pack(parts, limit, measure)
 
 
@@ -151,7 +158,7 @@ def _block_parser() -> tuple[BlockParser, list[int]]:
     return NotingParser(), starts
 
 
-def _cut_line(line: str, limit: int, measure: Callable[[str], int]) -> Iterator[str]:
+def cut_line(line: str, limit: int, measure: Callable[[str], int]) -> Iterator[str]:
     """`line` in parts of at most `limit`, cut after white space where the second half has some."""
     start = 0
     while start < len(line):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sot_pipeline.code.files import FoundFiles, Listing, visible
 from sot_pipeline.code.ignore import GITIGNORE
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.index_code import index_projects
+from sot_pipeline.index_points import embed_ahead, embedded, index_points
 from sot_pipeline.outcome import CodeOutcome
+from sot_pipeline.runtime.background import Background
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stats import digest_of, stats_of
 from sot_pipeline.runtime.tree import ProjectState, changed_paths, look
@@ -22,9 +25,11 @@ from sot_pipeline.workspace import Project, Workspace
 
 
 class CodeSource:
-    """The source files of `workspace` and their rows, in `tables` alone where they are named.
+    """The source files of `workspace` and their rows, in `tables` alone where they are named, then without points.
 
-    Project metrics are left to a full pass: they ask for all files.
+    Project metrics are left to a full pass: they ask for all files. Points of code that is embedded
+    come when no file waits any more, and what is new is embedded in the background before: a service
+    takes longer than everything else, and rows must not wait for it.
     """
 
     name = "code"
@@ -33,7 +38,11 @@ class CodeSource:
     def __init__(self, workspace: Workspace, tables: Collection[str] | None = None) -> None:
         self._workspace = workspace
         self._tables = [table for table in CodeTable if tables is None or table.value in tables]
+        self._has_points = tables is None
         self._listings: dict[str, Listing] = {}
+        self._ahead: Background[str] = Background()
+        # Projects whose rows were last deleted because somebody was seen to delete the files.
+        self._seen: set[str] = set()
 
     def has(self, project: Project) -> bool:
         """See `Source.has`."""
@@ -67,23 +76,42 @@ class CodeSource:
         """See `Source.apply`: the files that differ from what was applied last, at first all of them."""
         projects = self._workspace.select(tuple(changes))
         files = {project.id: self._listings[project.id].found.files for project in projects}
+        paths = {each.id: _to_apply(files[each.id], changes[each.id], each.root) for each in projects}
         report = index_projects(
             self._workspace,
             projects,
             execute=True,
             full=False,
             deadline=deadline,
-            paths={each.id: _to_apply(files[each.id], changes[each.id], each.root) for each in projects},
+            paths=paths,
             tables=self._tables,
             lock_wait=LOCK_WAIT_SECONDS,
         )
+        self._seen = {*self._seen, *paths} - {project_id for project_id, some in paths.items() if some is None}
+        to_embed = {project.id for project in embedded(projects)} if self._has_points else set()
         return dict.fromkeys(changes, Result({}, (), report.error)) | {
-            outcome.project_id: _result_of(outcome) for outcome in report.projects
+            outcome.project_id: replace(_result_of(outcome), unfinished=outcome.project_id in to_embed)
+            for outcome in report.projects
         }
 
-    def finish(self, project_id: str, deadline: Deadline) -> Result:  # noqa: ARG002  # nothing is left to do
-        """See `Source.finish`: nothing waits."""
-        return Result({})
+    def finish(self, project_id: str, deadline: Deadline) -> Result:
+        """See `Source.finish`: points. They follow the rows wherever these followed events."""
+        projects = self._workspace.select((project_id,))
+        ended = self._ahead.ended(project_id, lambda: embed_ahead(self._workspace, projects[0]))
+        if ended is None:
+            return Result({}, unfinished=True)
+        if ended.error:
+            return Result({"points": None}, (), ended.error)
+        report = index_points(
+            self._workspace,
+            projects,
+            execute=True,
+            deadline=deadline,
+            allow_mass_delete=project_id in self._seen,
+            lock_wait=LOCK_WAIT_SECONDS,
+        )
+        points = report.projects.get(project_id)
+        return Result({"points": points.document if points else None}, points.problems if points else (), report.error)
 
     def _listed(self, project: Project) -> FoundFiles:
         """The source files and folders as they are now; none where the root cannot be read (applying says why)."""

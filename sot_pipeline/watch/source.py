@@ -89,7 +89,10 @@ class Source(Protocol):
         ...
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:
-        """What takes long and may wait until no file of any project does; never raises SotError."""
+        """What takes long and may wait until no file of any project does; never raises SotError.
+
+        Where it is `unfinished` it goes on in the background, and is asked for again a little later.
+        """
         ...
 
 

@@ -33,6 +33,8 @@ POLL_SECONDS = 1.0
 APPLY_SECONDS = 600.0
 # What may wait until no file does waits no longer than this, or somebody who always writes would keep it for ever.
 LONGEST_UNFINISHED = 5.0
+# What goes on in the background is asked for again after this.
+ASK_AGAIN_SECONDS = 0.25
 
 
 class Unit(NamedTuple):
@@ -64,6 +66,7 @@ class _Known:
     unsure: bool = True
     told: str | None = None
     unfinished: Applied | None = None
+    since: float = 0.0
     is_told: bool = False
 
 
@@ -242,8 +245,8 @@ class Watcher:
         self._retries.succeeded(unit)
         self._tell_unfinished((unit,))
         if result.unfinished:
-            known.unfinished, known.is_told = applied, False
-            self._left_to_finish((unit,), time.monotonic())
+            known.unfinished, known.is_told, known.since = applied, False, time.monotonic()
+            self._left_to_finish((unit,), known.since)
         else:
             known.told = None
             self._tell(applied)
@@ -258,6 +261,9 @@ class Watcher:
         with self._heart.at_work():
             rest = self._sources[unit.source].finish(unit.project_id, self._deadline())
         begun = known.unfinished
+        if rest.unfinished:
+            self._wait_for(unit, begun)
+            return
         milliseconds = begun.milliseconds + _since(started)
         done = replace(begun, milliseconds=milliseconds, result=begun.result.joined(rest))
         if rest.error is None:
@@ -268,6 +274,14 @@ class Watcher:
             self._tell(begun if known.told == rest.error.message else done)
             known.is_told, known.told = True, rest.error.message
         self._note_trouble()
+
+    def _wait_for(self, unit: Unit, begun: Applied) -> None:
+        """Ask again for what goes on in the background; where that takes long, tell of the batch as it is."""
+        known, now = self._known[unit], time.monotonic()
+        self._finish_retries.later(unit, now + ASK_AGAIN_SECONDS)
+        if now - known.since > LONGEST_UNFINISHED and not known.is_told:
+            self._tell(begun)
+            known.is_told = True
 
     def _is_left(self, unit: Unit) -> bool:
         """True where a batch is unfinished and all tries to finish it were in vain."""

@@ -233,11 +233,14 @@ def test_code_and_ledgers_are_searched_together(indexed: Studio, sot: Command) -
     assert {hit["file_type"] for hit in document["results"]} == {"code", "build_history"}
 
 
-def test_code_has_no_meaning_to_search_by(indexed: Studio, sot: Command) -> None:
+def test_code_that_is_not_embedded_has_no_meaning_to_search_by(indexed: Studio, sot: Command) -> None:
     answer = sot("search", "fire", "--type", "code", "--mode", "semantic")
+    hybrid = sot("search", "fire", "--type", "code", "--mode", "hybrid")
 
-    assert answer.code == 2
-    assert "by keyword" in answer.err
+    assert answer.code == 4
+    assert "embed = true" in answer.err
+    assert (hybrid.code, hybrid.err) == (0, "")
+    assert hybrid.out == sot("search", "fire", "--type", "code", "--mode", "keyword").out
 
 
 # status and verify

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sot_pipeline.embedding import open_embedder
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors import open_store
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline_tests.workspaces import BUILDS, SECONDS, Kiln
 
 
@@ -31,7 +32,11 @@ def points_of(kiln: Kiln) -> dict[str, str]:
     assert workspace.qdrant
     embedder = open_embedder(workspace.embedding)
     with open_store(workspace.qdrant).open(
-        "kiln", model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
+        CollectionId("kiln", Kind.DOCS),
+        model=embedder.model,
+        dimension=embedder.dimension,
+        write=False,
+        deadline=deadline,
     ) as collection:
         return collection.fingerprints(deep=True, deadline=deadline)
 

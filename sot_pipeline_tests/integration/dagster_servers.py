@@ -134,10 +134,18 @@ def wait_for(question: Any, seconds: float) -> Any:
 
 
 @contextmanager
-def sot_ui(folder: Path) -> Iterator[DagsterUi]:
-    """`sot ui` for the workspace in `folder`; at the end nothing it started is left."""
+def sot_ui(folder: Path, *flags: str) -> Iterator[DagsterUi]:
+    """`sot ui` with `flags` for the workspace in `folder`; at the end nothing it started is left."""
     port = free_port()
-    command = [Path(sys.executable).with_name("sot"), "ui", "--port", str(port), "--config", folder / "sot.toml"]
+    command = [
+        Path(sys.executable).with_name("sot"),
+        "ui",
+        *flags,
+        "--port",
+        str(port),
+        "--config",
+        folder / "sot.toml",
+    ]
     log = folder / "ui.log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)

@@ -41,17 +41,22 @@ def write_project(root: Path) -> None:
 
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> MakeWorkspace:
-    """Builds a workspace with three ledgers for each project id, and a code index for those in `code`."""
+    """Builds a workspace with three ledgers a project, a code index for those in `code`, points in `embed`."""
 
     def make(
-        *ids: str, qdrant: bool = True, readme: bool = True, settings: str = "", code: Collection[str] = ()
+        *ids: str,
+        qdrant: bool = True,
+        readme: bool = True,
+        settings: str = "",
+        code: Collection[str] = (),
+        embed: Collection[str] = (),
     ) -> Workspace:
         text = "[workspace]\n" + ('qdrant = ".sot/qdrant"\n' if qdrant else "") + 'embedding = "local"\n' + settings
         for project_id in ids or ("alpha",):
             write_project(tmp_path / project_id)
             text += PROJECT.format(id=project_id, readme='readme = "README.md"' if readme else "")
             if project_id in code:
-                text += '[project.code]\ninclude = ["src/**"]\n'
+                text += '[project.code]\ninclude = ["src/**"]\n' + "embed = true\n" * (project_id in embed)
         config = tmp_path / "sot.toml"
         config.write_text(text)
         return load_workspace(config, env={})

@@ -193,3 +193,70 @@ def test_a_root_that_went_is_a_change_whose_run_says_why(workspace: Workspace, i
     failures = [event.step_failure_data.error for event in result.get_step_failure_events()]
     assert any(error and "no row was touched" in error.to_string() for error in failures)
     assert tamper(workspace.database_url, "SELECT count(*) FROM code_files") == [(3,)]
+
+
+@pytest.fixture
+def embedded(make_workspace: MakeWorkspace) -> Workspace:
+    found = make_workspace("alpha", "beta", readme=False, code=("alpha", "beta"), embed=("alpha",))
+    for project_id in ("alpha", "beta"):
+        write(found, FILES, project_id)
+    return found
+
+
+def test_points_of_code_are_there_where_a_project_embeds_it(workspace: Workspace, embedded: Workspace) -> None:
+    definitions = build_definitions(embedded)
+
+    assert "code_points" not in asset_names(build_definitions(workspace))
+    assert check_names(definitions)["code_points"] == {"code_points_match_rows"}
+    (spec,) = [spec for spec in definitions.resolve_all_asset_specs() if spec.key == dg.AssetKey("code_points")]
+    assert spec.group_name == "code"
+    assert [dependency.asset_key for dependency in spec.deps] == [dg.AssetKey("code_files")]
+    assert "qdrant" in spec.kinds
+
+
+def test_a_run_embeds_what_the_tables_hold_and_its_check_passes(
+    embedded: Workspace, instance: dg.DagsterInstance
+) -> None:
+    first, second = (run(embedded, instance, "refresh_code") for _ in range(2))
+
+    assert first.success
+    assert failed_checks(first) == set()
+    shown = metadata(first, "code_points")
+    assert (shown["inserted"], shown["embedded"], shown["dagster/row_count"]) == (3, 3, 3)
+    assert shown["dagster/table_name"] == "alpha_sot_code"
+    assert "src&#47;kiln&#46;py" in shown["changes"]
+    assert metadata(second, "code_points")["unchanged"] == 3
+    assert version(first, "code_points") == version(second, "code_points")
+
+
+def test_a_project_of_the_group_that_embeds_nothing_says_so(embedded: Workspace, instance: dg.DagsterInstance) -> None:
+    result = run(embedded, instance, "refresh_code", partition="beta")
+
+    assert result.success
+    assert failed_checks(result) == set()
+    assert metadata(result, "code_points")["points"] == "The code of this project is not embedded."
+
+
+def test_points_that_are_not_those_of_the_rows_fail_their_check(
+    embedded: Workspace, instance: dg.DagsterInstance
+) -> None:
+    run(embedded, instance, "refresh_code")
+    tamper(embedded.database_url, "DELETE FROM code_files WHERE path = 'src/kiln.py'")
+
+    verified = run(embedded, instance, "verify_code")
+
+    assert failed_checks(verified) == {"code_rows_match_files", "code_points_match_rows"}
+
+
+def test_without_qdrant_the_points_fail_and_the_tables_are_written(
+    make_workspace: MakeWorkspace, instance: dg.DagsterInstance
+) -> None:
+    workspace = make_workspace("alpha", qdrant=False, readme=False, code=("alpha",), embed=("alpha",))
+    write(workspace, FILES)
+
+    result = run(workspace, instance, "refresh_code")
+
+    assert not result.success
+    assert metadata(result, "code_files")["inserted"] == 3
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "code_points"]
+    assert "QDRANT_HOST" in str(failure.step_failure_data.error)

@@ -166,3 +166,16 @@ def test_a_batch_of_code_is_a_materialization_of_its_tables(make_workspace: Make
     assert found["source_files"].tags == {VERSION: "0123456789abcdef"}
     assert found["code_files"].metadata["inserted"].value == 1
     assert not found["code_files"].tags, "its data version comes with the next run"
+
+
+def test_points_of_code_are_a_materialization_where_they_have_an_asset(make_workspace: MakeWorkspace) -> None:
+    counts: Json = {"inserted": 1, "updated": 0, "deleted": 0, "unchanged": 0, "embedded": 1, "cached": 0}
+    result = Result({"code_files": None, "codebase_metadata": None, "points": counts})
+    document = watch_document(Applied("code", "alpha", ("src/fire.py",), "0123456789abcdef", 7, result))
+
+    without = list(events_of(make_workspace("alpha", code=("alpha",)), document))
+    found = materializations(list(events_of(make_workspace("alpha", code=("alpha",), embed=("alpha",)), document)))
+
+    assert without == []
+    assert list(found) == ["source_files", "code_points"]
+    assert found["code_points"].metadata["embedded"].value == 1

@@ -13,6 +13,7 @@ from sot_pipeline.orchestration.build import build_definitions
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors import open_store
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline_tests.security.hostile import OBEYED, TITLES, body_of, hostile_ledger
 from sot_pipeline_tests.workspaces import Kiln, make_kiln
 
@@ -40,7 +41,7 @@ def test_hostile_text_is_stored_byte_for_byte_in_rows_and_points(tmp_path: Path,
     workspace = kiln.workspace()
     assert workspace.qdrant
     with open_store(workspace.qdrant).open(
-        "kiln", model="wordllama-256", dimension=256, write=False, deadline=Deadline(30)
+        CollectionId("kiln", Kind.DOCS), model="wordllama-256", dimension=256, write=False, deadline=Deadline(30)
     ) as collection:
         near = collection.search([1.0] + [0.0] * 255, limit=1_000, file_types=["build_history"], deadline=Deadline(30))
     texts = {match.record.entry_id: match.text for match in near}

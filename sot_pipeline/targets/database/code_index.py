@@ -43,7 +43,7 @@ from sot_pipeline.targets.database.engine import Engine, Target, Value, listed
 if TYPE_CHECKING:
     from sot_pipeline.code.resolve import FileFacts
 
-_REMEMBER_VERSION = (
+REMEMBER_VERSION = (
     "INSERT INTO code_analysis (project_id, table_name, version) VALUES (?, ?, ?) "
     "ON CONFLICT (project_id, table_name) DO UPDATE SET version = excluded.version"
 )
@@ -135,7 +135,7 @@ class CodeIndex:
         with self.database.changing(self.project_id, deadline) as (engine, now):
             if not self._is_current(engine, table):
                 engine.execute(f"UPDATE {table} SET content_hash = '' WHERE project_id = ?", (self.project_id,))
-                engine.execute(_REMEMBER_VERSION, (self.project_id, table, self.version))
+                engine.execute(REMEMBER_VERSION, (self.project_id, table, self.version))
             yield engine, now
 
     def _apply(self, engine: Engine, target: Target, rows: Sequence[Sequence[Value]], gone: Collection[str]) -> None:

@@ -172,12 +172,10 @@ class Database:
         """The newest rows first, of one project or of all."""
         return self.read(lambda engine: activity.recent(engine, project_id, (), limit), [])
 
-    def disagreed(self, project_id: str, target: str) -> bool:
-        """True where a verification found targets to disagree and `target` was not synced since."""
-        found = self.read(
-            lambda engine: activity.recent(engine, project_id, ("verify", target), 1), list[LoggedActivity]()
-        )
-        return bool(found) and (found[0].activity.sync_type, found[0].activity.status) == ("verify", "disagree")
+    def disagreed(self, project_id: str, target: str, by: str = "verify") -> bool:
+        """True where the verification `by` found targets to disagree and `target` was not synced since."""
+        found = self.read(lambda engine: activity.recent(engine, project_id, (by, target), 1), list[LoggedActivity]())
+        return bool(found) and (found[0].activity.sync_type, found[0].activity.status) == (by, "disagree")
 
     def readme(self, project_id: str) -> ReadmeSync | None:
         """What the README summary was last made to say."""

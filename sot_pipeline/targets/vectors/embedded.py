@@ -21,6 +21,7 @@ from sot_pipeline.errors import VectorStoreUnavailable
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.vectors.holding import holding
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.pointer import Pointer, seal_of
 from sot_pipeline.targets.vectors.shard import (
     EmbeddedCollection,
@@ -52,31 +53,31 @@ class EmbeddedStore:
                 remedy="Name another folder ('qdrant' in sot.toml, QDRANT_HOST) or mend its permissions.",
             )
 
-    def info(self, project_id: str, deadline: Deadline) -> CollectionInfo | None:
+    def info(self, collection: CollectionId, deadline: Deadline) -> CollectionInfo | None:
         """See VectorStore. A sealed collection is not even loaded."""
-        versions = Versions(self._folder, project_id)
+        versions = Versions(self._folder, collection)
         pointer = versions.pointer()
         if pointer is None:
             return None
         points = pointer.points
         if not versions.is_sealed(pointer):
             with self.open(
-                project_id, model=pointer.model, dimension=pointer.dimension, write=False, deadline=deadline
-            ) as collection:
-                points = collection.count()
+                collection, model=pointer.model, dimension=pointer.dimension, write=False, deadline=deadline
+            ) as opened:
+                points = opened.count()
         return CollectionInfo(versions.name, pointer.model, pointer.dimension, points)
 
-    def projects(self, deadline: Deadline) -> Iterator[str]:
+    def projects(self, kind: Kind, deadline: Deadline) -> Iterator[str]:
         """See VectorStore."""
         deadline.check("before collections were listed")
-        return project_ids(self._folder)
+        return project_ids(self._folder, kind)
 
     @contextmanager
     def open(
-        self, project_id: str, *, model: str, dimension: int, write: bool, deadline: Deadline
+        self, collection: CollectionId, *, model: str, dimension: int, write: bool, deadline: Deadline
     ) -> Iterator[EmbeddedCollection]:
         """See VectorStore. Embed before opening: nobody else reads or writes meanwhile."""
-        versions = Versions(self._folder, project_id)
+        versions = Versions(self._folder, collection)
         if not write and versions.pointer() is None:
             yield EmbeddedCollection(None, self._folder, dimension)
             return
@@ -87,29 +88,29 @@ class EmbeddedStore:
             locks.enter_context(holding(versions.shard_lock, deadline))
             pointer = versions.pointer()
             if pointer:
-                require_match(project_id, pointer.model, pointer.dimension, model=model, dimension=dimension)
+                require_match(collection, pointer.model, pointer.dimension, model=model, dimension=dimension)
             opened = _open_to_write if write else _open_to_read
-            with opened(versions, pointer or Pointer(0, model, dimension)) as collection:
-                yield collection
+            with opened(versions, pointer or Pointer(0, model, dimension)) as live:
+                yield live
 
     @contextmanager
     def rebuild(
-        self, project_id: str, *, model: str, dimension: int, deadline: Deadline
+        self, collection: CollectionId, *, model: str, dimension: int, deadline: Deadline
     ) -> Iterator[EmbeddedCollection]:
         """See VectorStore. Other writers wait for the whole of it, readers only for the swap."""
-        versions = Versions(self._folder, project_id)
+        versions = Versions(self._folder, collection)
         versions.make_folder()
         with holding(versions.writer_lock, deadline):
             versions.sweep(versions.pointer())
             pointer = Pointer(versions.next_version(), model, dimension)
             folder = versions.shard(pointer.version)
             try:
-                collection = EmbeddedCollection(create_shard(folder, dimension), folder, dimension, sealed=True)
+                fresh = EmbeddedCollection(create_shard(folder, dimension), folder, dimension, sealed=True)
                 reach(Failpoint.VERSION_CREATED)
                 try:
-                    yield collection
+                    yield fresh
                 finally:
-                    points = collection.close()
+                    points = fresh.close()
                 reach(Failpoint.VERSION_FILLED)
                 with holding(versions.shard_lock, deadline):
                     reach(Failpoint.VERSION_BEFORE_SWAP)

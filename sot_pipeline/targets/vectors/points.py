@@ -10,18 +10,18 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
+from functools import cache
 
 from sot_pipeline.plan import Record, RecordKey
-from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, utf8_size
+from sot_pipeline.targets.chunks import CHARS_PER_TOKEN, chunk_text, shortened, utf8_size
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.store import Point
 
 # The standard namespace, so that any program can compute the id of a point from its key alone.
 POINT_NAMESPACE = uuid.NAMESPACE_URL
 
-_KEY = re.compile(r"([a-z][a-z0-9_]*)_(.*)#\d+", re.DOTALL)
-
-# A text is title, blank line, chunk; the tokenizer may add a mark at its start and its end.
-_AROUND_A_CHUNK = len("\n\n") + 2
+# A text is head, blank line, chunk; the tokenizer may add a mark at its start and its end.
+AROUND_A_CHUNK = len("\n\n") + 2
 
 _UTF8_WIDEST = 4  # bytes of a character at most (RFC 3629)
 
@@ -36,15 +36,22 @@ def point_id(key: str) -> str:
     return str(uuid.uuid5(POINT_NAMESPACE, key))
 
 
-def record_of_point(listed: str, project_id: str) -> RecordKey:
-    """The entry a point belongs to, from its key as `fingerprints` lists it.
+def record_of_point(listed: str, collection: CollectionId) -> RecordKey:
+    """The record a point of `collection` belongs to, from its key as `fingerprints` lists it.
 
-    A file_type is lower case, so it ends before the entry id's prefix. (A prefix in lower case
-    that itself holds a "_" cannot be told apart and is read as part of the file_type.) A point
-    without a usable key belongs to no file_type: ("", its id).
+    The kind of the collection says which file_types there are. Those of ledgers are lower case, so
+    one ends before the entry id's prefix. (A prefix in lower case that itself holds a "_" cannot be
+    told apart and is read as part of the file_type.) A point without a usable key belongs to no
+    file_type: ("", its id).
     """
-    found = _KEY.fullmatch(listed.removeprefix(f"{project_id}_"))
-    return RecordKey(project_id, *found.groups()) if found else RecordKey(project_id, "", listed)
+    found = _key_pattern(collection.kind).fullmatch(listed.removeprefix(f"{collection.project_id}_"))
+    return RecordKey(collection.project_id, *(found.groups() if found else ("", listed)))
+
+
+@cache
+def _key_pattern(kind: Kind) -> re.Pattern[str]:
+    """file_type and entry id in a key, behind its project. The chunk comes after the last "#": an id may hold more."""
+    return re.compile(f"({kind.file_types})_(.*)#[0-9]+", re.DOTALL)
 
 
 def listed_id(listed: str) -> str | int:
@@ -61,22 +68,22 @@ def points_of(record: Record, path: str, *, chunk_tokens: int, max_tokens: int) 
     `max_tokens` tokens (UTF-8 bytes are counted, which a tokenizer cannot exceed). `path` is
     where the entry's ledger stands, relative to the project root.
     """
-    head = record.title
-    if utf8_size(head) > max_tokens // 4:
-        head = chunk_text(head, soft_chars=0, hard_chars=max_tokens // 4, measure=utf8_size)[0]
-    soft, hard = chunk_tokens * CHARS_PER_TOKEN, max_tokens - utf8_size(head) - _AROUND_A_CHUNK
+    head = shortened(record.title, max_tokens // 4)
+    soft, hard = chunk_tokens * CHARS_PER_TOKEN, max_tokens - utf8_size(head) - AROUND_A_CHUNK
     chunks = [record.content]
     if len(record.content) > min(soft, hard // _UTF8_WIDEST):
         chunks = chunk_text(record.content, soft_chars=soft, hard_chars=hard, measure=utf8_size)
+    texts = (f"{head}\n\n{chunk}" if head else chunk for chunk in chunks)
     return tuple(
-        _point(record, path, number, f"{head}\n\n{chunk}" if head else chunk) for number, chunk in enumerate(chunks)
+        point_of(record.key, number, record.title, path, text, record.content_hash) for number, text in enumerate(texts)
     )
 
 
-def _point(record: Record, path: str, chunk: int, text: str) -> Point:
-    key = point_key(record.key, chunk)
-    fingerprint = fingerprint_of(key, record.key, chunk, record.title, path, text, record.content_hash)
-    return Point(key, record.key, chunk, record.title, path, text, record.content_hash, fingerprint)
+def point_of(record: RecordKey, chunk: int, title: str, path: str, text: str, entry_hash: str) -> Point:
+    """The point of one chunk, with its key and its fingerprint."""
+    key = point_key(record, chunk)
+    fingerprint = fingerprint_of(key, record, chunk, title, path, text, entry_hash)
+    return Point(key, record, chunk, title, path, text, entry_hash, fingerprint)
 
 
 def fingerprint_of(key: str, record: RecordKey, chunk: int, title: str, path: str, text: str, entry_hash: str) -> str:
@@ -93,10 +100,10 @@ def fingerprint_of(key: str, record: RecordKey, chunk: int, title: str, path: st
     return f"{entry_hash}-{digest[:16]}"
 
 
-def entry_hashes(listed: Mapping[str, str], project_id: str) -> dict[RecordKey, str]:
+def entry_hashes(listed: Mapping[str, str], collection: CollectionId) -> dict[RecordKey, str]:
     """Entry → content hash it was indexed with, from what `fingerprints` lists; "" where its chunks differ."""
     held: dict[RecordKey, str] = {}
     for key, fingerprint in listed.items():
-        entry, found = record_of_point(key, project_id), fingerprint.partition("-")[0]
+        entry, found = record_of_point(key, collection), fingerprint.partition("-")[0]
         held[entry] = found if held.setdefault(entry, found) == found else ""
     return held

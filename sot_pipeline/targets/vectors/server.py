@@ -1,6 +1,6 @@
 """Collections on a Qdrant server: versions behind an alias.
 
-`{project_id}_sot_docs` is an alias onto `{project_id}_sot_docs_v{n}`. The model a version was built
+A collection's name, such as `{project_id}_sot_docs`, is an alias onto `{name}_v{n}`. The model a version was built
 with stands in its collection metadata (Qdrant 1.16 and newer). A rebuild fills a new version and
 moves the alias in one request. Reading and writing points is `remote.py`.
 """
@@ -20,9 +20,10 @@ from sot_pipeline.errors import DeadlineExceeded, VectorStoreUnavailable
 from sot_pipeline.redact import redact
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors.attempts import Attempts
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.payload import INDEXED_FIELDS
 from sot_pipeline.targets.vectors.remote import ServerCollection
-from sot_pipeline.targets.vectors.store import COLLECTION_SUFFIX, CollectionInfo, collection_name, require_match
+from sot_pipeline.targets.vectors.store import CollectionInfo, require_match
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -55,43 +56,45 @@ class ServerStore:
         """See VectorStore. Tried once: a server that is down is reported at once."""
         self._attempts.run(deadline, lambda: self._client.get_collections(), attempts=1)
 
-    def info(self, project_id: str, deadline: Deadline) -> CollectionInfo | None:
+    def info(self, collection: CollectionId, deadline: Deadline) -> CollectionInfo | None:
         """See VectorStore."""
-        live = self._live(project_id, deadline)
+        live = self._live(collection, deadline)
         if live is None:
             return None
         points = self._collection(live.version, live.dimension).count(deadline)
-        return CollectionInfo(collection_name(project_id), live.model, live.dimension, points)
+        return CollectionInfo(collection.name, live.model, live.dimension, points)
 
-    def projects(self, deadline: Deadline) -> Iterator[str]:
+    def projects(self, kind: Kind, deadline: Deadline) -> Iterator[str]:
         """See VectorStore."""
         names = sorted(self._aliases(deadline))
-        return (name.removesuffix(COLLECTION_SUFFIX) for name in names if name.endswith(COLLECTION_SUFFIX))
+        return (name.removesuffix(kind.suffix) for name in names if name.endswith(kind.suffix))
 
     @contextmanager
     def open(
-        self, project_id: str, *, model: str, dimension: int, write: bool, deadline: Deadline
+        self, collection: CollectionId, *, model: str, dimension: int, write: bool, deadline: Deadline
     ) -> Iterator[ServerCollection]:
         """See VectorStore."""
-        live = self._live(project_id, deadline)
+        live = self._live(collection, deadline)
         if live:
-            require_match(project_id, live.model, live.dimension, model=model, dimension=dimension)
+            require_match(collection, live.model, live.dimension, model=model, dimension=dimension)
         elif write:
-            version = self._create(project_id, model, dimension, deadline)
-            self._move_alias(project_id, version, None, deadline)
+            version = self._create(collection.name, model, dimension, deadline)
+            self._move_alias(collection.name, version, None, deadline)
             live = _Live(version, model, dimension)
         yield self._collection(live.version if live else None, dimension)
 
     @contextmanager
-    def rebuild(self, project_id: str, *, model: str, dimension: int, deadline: Deadline) -> Iterator[ServerCollection]:
+    def rebuild(
+        self, collection: CollectionId, *, model: str, dimension: int, deadline: Deadline
+    ) -> Iterator[ServerCollection]:
         """See VectorStore. Versions that a crash left behind are dropped first."""
-        name = collection_name(project_id)
+        name = collection.name
         old = self._aliases(deadline).get(name)
         self._drop_all_but(name, old, deadline)
-        version = self._create(project_id, model, dimension, deadline)
+        version = self._create(name, model, dimension, deadline)
         try:
             yield self._collection(version, dimension)
-            self._move_alias(project_id, version, old, deadline)
+            self._move_alias(name, version, old, deadline)
         except BaseException:
             with suppress(VectorStoreUnavailable, DeadlineExceeded):
                 self._drop_unless_live(name, version, Deadline(_CLEANUP_SECONDS))
@@ -129,9 +132,9 @@ class ServerStore:
         answer = self._attempts.run(deadline, lambda: self._client.get_collections())
         return [collection.name for collection in answer.collections]
 
-    def _live(self, project_id: str, deadline: Deadline) -> _Live | None:
+    def _live(self, collection: CollectionId, deadline: Deadline) -> _Live | None:
         """The version behind the alias and what it was built with."""
-        name = collection_name(project_id)
+        name = collection.name
         version = self._aliases(deadline).get(name)
         if version is None:
             if name in self._names(deadline):
@@ -158,11 +161,10 @@ class ServerStore:
             remedy="Delete or rename it there, then run the same command again.",
         )
 
-    def _create(self, project_id: str, model: str, dimension: int, deadline: Deadline) -> str:
-        """A new, empty version with its payload indexes; not live yet."""
+    def _create(self, name: str, model: str, dimension: int, deadline: Deadline) -> str:
+        """A new, empty version of collection `name` with its payload indexes; not live yet."""
         from qdrant_client import models
 
-        name = collection_name(project_id)
         version = f"{name}_v{1 + max(_version_numbers(name, self._names(deadline)), default=0)}"
         self._attempts.run(
             deadline,
@@ -186,11 +188,10 @@ class ServerStore:
             )
         return version
 
-    def _move_alias(self, project_id: str, version: str, old: str | None, deadline: Deadline) -> None:
-        """Point the alias to `version` in one request: readers see the old or the new version."""
+    def _move_alias(self, name: str, version: str, old: str | None, deadline: Deadline) -> None:
+        """Point the alias `name` to `version` in one request: readers see the old or the new version."""
         from qdrant_client import models
 
-        name = collection_name(project_id)
         new = models.CreateAlias(collection_name=version, alias_name=name)
         steps: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=new)]
         if old is not None:

@@ -1,4 +1,4 @@
-"""What a vector store is: one collection behind an alias, in two engines with one behaviour."""
+"""What a vector store is: collections, each behind an alias, in two engines with one behaviour."""
 
 from __future__ import annotations
 
@@ -10,26 +10,22 @@ from typing import TYPE_CHECKING, Protocol
 from sot_pipeline.errors import EmbeddingMismatch
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 
 if TYPE_CHECKING:
     from sot_pipeline.embedding.embedder import Vectors
 
-COLLECTION_SUFFIX = "_sot_docs"
 
-
-def collection_name(project_id: str) -> str:
-    """What readers of a project's points ask for; the versions behind it have names of their own."""
-    return f"{project_id}{COLLECTION_SUFFIX}"
-
-
-def require_match(project_id: str, built_model: str, built_dimension: int, *, model: str, dimension: int) -> None:
+def require_match(
+    collection: CollectionId, built_model: str, built_dimension: int, *, model: str, dimension: int
+) -> None:
     """Raises EmbeddingMismatch where a collection was not built with this model and dimension."""
     if (built_model, built_dimension) != (model, dimension):
         raise EmbeddingMismatch(
-            collection=collection_name(project_id),
+            collection=collection.name,
             built_with=f"{built_model} ({built_dimension} dimensions)",
             embedder=f"{model} ({dimension} dimensions)",
-            project_id=project_id,
+            rebuild=f"{collection.kind.rebuild} --project {collection.project_id}",
         )
 
 
@@ -76,7 +72,7 @@ class CollectionInfo:
 
 
 class Collection(Protocol):
-    """An open collection of one project: read and written between `open` and close."""
+    """An open collection: read and written between `open` and close."""
 
     def fingerprints(self, *, deep: bool, deadline: Deadline) -> dict[str, str]:
         """Point key → fingerprint as the collection tells it.
@@ -113,12 +109,12 @@ class VectorStore(Protocol):
         """Raises VectorStoreUnavailable where the store cannot be used; writes nothing."""
         ...
 
-    def info(self, project_id: str, deadline: Deadline) -> CollectionInfo | None:
-        """What the project's collection was built with, None where there is none yet."""
+    def info(self, collection: CollectionId, deadline: Deadline) -> CollectionInfo | None:
+        """What the collection was built with, None where there is none yet."""
         ...
 
     def open(
-        self, project_id: str, *, model: str, dimension: int, write: bool, deadline: Deadline
+        self, collection: CollectionId, *, model: str, dimension: int, write: bool, deadline: Deadline
     ) -> AbstractContextManager[Collection]:
         """The live collection; with `write` it is made where it is missing.
 
@@ -129,7 +125,7 @@ class VectorStore(Protocol):
         ...
 
     def rebuild(
-        self, project_id: str, *, model: str, dimension: int, deadline: Deadline
+        self, collection: CollectionId, *, model: str, dimension: int, deadline: Deadline
     ) -> AbstractContextManager[Collection]:
         """A new, empty version of the collection; readers move to it when the block ends well.
 
@@ -137,6 +133,6 @@ class VectorStore(Protocol):
         """
         ...
 
-    def projects(self, deadline: Deadline) -> Iterator[str]:
-        """Ids of the projects that have a collection."""
+    def projects(self, kind: Kind, deadline: Deadline) -> Iterator[str]:
+        """Ids of the projects that have a collection of this kind."""
         ...

@@ -1,6 +1,6 @@
 """The files of one embedded collection: where its pointer, versions and locks are.
 
-For each project the folder holds `{collection}.json` (see `pointer.py`), the live shard folder
+For each collection the folder holds `{collection}.json` (see `pointer.py`), the live shard folder
 `{collection}_v{n}` and two lock files: `.writer.lock` for who changes the collection, `.shard.lock`
 for who has its shard loaded. Nothing is opened or locked here.
 """
@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sot_pipeline.errors import VectorStoreUnavailable
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.pointer import Pointer, read_pointer, seal_of, write_pointer
-from sot_pipeline.targets.vectors.store import COLLECTION_SUFFIX, collection_name
 
 
 class Versions:
-    """Pointer and version folders of one project's collection below `folder`."""
+    """Pointer and version folders of one collection below `folder`."""
 
-    def __init__(self, folder: Path, project_id: str) -> None:
+    def __init__(self, folder: Path, collection: CollectionId) -> None:
         self.folder = folder
-        self.project_id = project_id
-        self.name = collection_name(project_id)
+        self.name = collection.name
         self.writer_lock = folder / f"{self.name}.writer.lock"
         self.shard_lock = folder / f"{self.name}.shard.lock"
         self._pointer = folder / f"{self.name}.json"
@@ -75,8 +74,8 @@ class Versions:
                 yield int(number)
 
 
-def project_ids(folder: Path) -> Iterator[str]:
-    """Ids of the projects that have a collection in `folder`, sorted."""
-    for file in sorted(folder.glob(f"*{COLLECTION_SUFFIX}.json")):
+def project_ids(folder: Path, kind: Kind) -> Iterator[str]:
+    """Ids of the projects that have a collection of this kind in `folder`, sorted."""
+    for file in sorted(folder.glob(f"*{kind.suffix}.json")):
         if read_pointer(file):
-            yield file.stem.removesuffix(COLLECTION_SUFFIX)
+            yield file.stem.removesuffix(kind.suffix)

@@ -15,6 +15,7 @@ from qdrant_client import QdrantClient, models
 from sot_pipeline.plan import Record, RecordKey, hash_record
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors.embedded import EmbeddedStore
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.points import point_id, points_of
 from sot_pipeline.targets.vectors.server import ServerStore
 from sot_pipeline.targets.vectors.shard import load_shard
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sot_pipeline.embedding.embedder import Vectors
 
 PROJECT = "demo"
+DOCS = CollectionId(PROJECT, Kind.DOCS)
 MODEL = "test-model"
 DIMENSION = 16
 NEVER = Deadline.never()
@@ -56,12 +58,12 @@ def wanted(found: Sequence[Point]) -> dict[str, str]:
 
 
 def write(store: VectorStore, found: Sequence[Point]) -> None:
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
         collection.upsert(found, vectors_for(found), NEVER)
 
 
 def fingerprints(store: VectorStore, *, deep: bool = False) -> dict[str, str]:
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         return collection.fingerprints(deep=deep, deadline=NEVER)
 
 
@@ -90,7 +92,7 @@ def engine_rig(store: VectorStore, update: Callable[[engine.UpdateOperation], No
 
 
 def live_folder(folder: Path) -> Path:
-    versions = Versions(folder, PROJECT)
+    versions = Versions(folder, DOCS)
     pointer = versions.pointer()
     assert pointer
     return versions.shard(pointer.version)
@@ -107,7 +109,7 @@ def embedded_rig(folder: Path) -> Rig:
 
 
 def local_rig(client: QdrantClient) -> Rig:
-    name = f"{PROJECT}_sot_docs"
+    name = DOCS.name
     return Rig(
         ServerStore("http://local.invalid", connect=lambda: client),
         lambda key, fields: client.set_payload(name, fields, points=[point_id(key)]),
@@ -134,9 +136,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield embedded_rig(tmp_path / "vectors")
     elif request.param == "server":
         with StubQdrantServer(tmp_path / "server") as stub:
-            yield engine_rig(
-                ServerStore(stub.url), lambda operation: stub.shard(f"{PROJECT}_sot_docs").update(operation)
-            )
+            yield engine_rig(ServerStore(stub.url), lambda operation: stub.shard(DOCS.name).update(operation))
     else:
         client = QdrantClient(":memory:")
         with warnings.catch_warnings():

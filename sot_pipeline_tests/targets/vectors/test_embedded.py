@@ -24,11 +24,13 @@ from sot_pipeline.plan import diff
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.targets.vectors import holding, shard
 from sot_pipeline.targets.vectors.embedded import EmbeddedStore
+from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.targets.vectors.pointer import read_pointer, seal_of, write_pointer
 from sot_pipeline.targets.vectors.shard import ShardDamaged, engine_errors
 from sot_pipeline.targets.vectors.versions import Versions
 from sot_pipeline_tests.targets.vectors.conftest import (
     DIMENSION,
+    DOCS,
     MODEL,
     NEVER,
     PROJECT,
@@ -103,21 +105,21 @@ class TestSeal:
         write(store, FOUND)
         embedded_rig(folder).alter_payload(FOUND[3].key, {"text": "forged"})
 
-        with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+        with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
             plan = diff(FOUND, collection.fingerprints(deep=False, deadline=NEVER))
             collection.upsert(plan.upserts, vectors_for(plan.upserts), NEVER)
 
         assert [point.key for point in plan.updates] == [FOUND[3].key]
-        assert Versions(folder, PROJECT).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
+        assert Versions(folder, DOCS).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
 
     def test_a_read_that_finds_everything_right_seals_again(self, store: EmbeddedStore, folder: Path) -> None:
         write(store, FOUND)
         embedded_rig(folder).alter_payload(FOUND[3].key, {"title": FOUND[3].title})
-        assert not Versions(folder, PROJECT).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
+        assert not Versions(folder, DOCS).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
 
         fingerprints(store)
 
-        assert Versions(folder, PROJECT).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
+        assert Versions(folder, DOCS).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
 
     def test_points_are_audited_page_by_page(self, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shard, "_SCROLL_POINTS", 7)
@@ -141,7 +143,7 @@ class TestSeal:
         write(store, FOUND)
         embedded_rig(folder).remove(FOUND[3].key)
 
-        info = store.info(PROJECT, NEVER)
+        info = store.info(DOCS, NEVER)
 
         assert info
         assert info.points == len(FOUND) - 1
@@ -197,7 +199,7 @@ class TestDamage:
 
         with (
             pytest.raises(VectorStoreUnavailable, match="is damaged") as refused,
-            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection,
+            store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection,
         ):
             collection.search([0.25] * DIMENSION, limit=1, file_types=[], deadline=NEVER)
 
@@ -208,9 +210,9 @@ class TestDamage:
         write(store, FOUND)
         pointer_file(folder).write_bytes(garbage)
 
-        assert store.info(PROJECT, NEVER) is None
+        assert store.info(DOCS, NEVER) is None
         assert fingerprints(store) == {}
-        assert list(store.projects(NEVER)) == []
+        assert list(store.projects(Kind.DOCS, NEVER)) == []
         write(store, FOUND)
         assert fingerprints(store, deep=True) == wanted(FOUND)
         assert len(list(folder.glob("*_v*"))) == 1
@@ -242,7 +244,7 @@ class TestDamage:
         write(store, FOUND)
         shutil.rmtree(live_folder(folder))
 
-        info = store.info(PROJECT, NEVER)
+        info = store.info(DOCS, NEVER)
 
         assert info
         assert info.points == 0
@@ -299,12 +301,12 @@ class Child:
 
 
 UPSERT_THEN_PAUSE = """
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
         collection.upsert(found, vectors_for(found), NEVER)
         pause()
 """
 REBUILD_THEN_PAUSE = """
-    with store.rebuild(PROJECT, model="new", dimension=DIMENSION, deadline=NEVER) as collection:
+    with store.rebuild(DOCS, model="new", dimension=DIMENSION, deadline=NEVER) as collection:
         collection.upsert(found, vectors_for(found), NEVER)
         pause()
 """
@@ -333,7 +335,7 @@ class TestCrash:
             while True:
                 for point in found:
                     write(store, found[::2] + [point])
-                    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as live:
+                    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as live:
                         live.delete([point.key], NEVER)
         """
         for attempt in range(5):
@@ -365,11 +367,11 @@ class TestCrash:
         write(store, FOUND)
         before = live_folder(folder)
 
-        with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+        with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
             fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
 
         assert list(folder.glob("*_v*")) == [live_folder(folder)] != [before]
-        assert Versions(folder, PROJECT).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
+        assert Versions(folder, DOCS).is_sealed(read_pointer(pointer_file(folder)))  # type: ignore[arg-type]
 
     def test_the_pointer_is_replaced_whole(self, store: EmbeddedStore, folder: Path) -> None:
         write(store, FOUND)
@@ -412,7 +414,7 @@ class TestOtherProcesses:
         started = time.monotonic()
         with (
             pytest.raises(DeadlineExceeded, match=rf"in use by process {child.process.pid} on ") as refused,
-            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.3)),
+            store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.3)),
         ):
             pass
         waited = time.monotonic() - started
@@ -428,7 +430,7 @@ class TestOtherProcesses:
         write(store, FOUND)
 
         with (
-            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER),
+            store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER),
             pytest.raises(VectorStoreUnavailable, match="in use by process"),
         ):
             fingerprints(store)
@@ -437,15 +439,15 @@ class TestOtherProcesses:
         write(store, FOUND)
 
         with (
-            FileLock(Versions(folder, PROJECT).shard_lock),
+            FileLock(Versions(folder, DOCS).shard_lock),
             pytest.raises(DeadlineExceeded, match="in use by another process"),
-            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=Deadline(0.1)),
+            store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=Deadline(0.1)),
         ):
             pass
 
     def test_a_lock_file_that_cannot_be_made_is_named(self, store: EmbeddedStore, folder: Path) -> None:
         write(store, FOUND)
-        lock = Versions(folder, PROJECT).shard_lock
+        lock = Versions(folder, DOCS).shard_lock
         lock.unlink(missing_ok=True)
         lock.mkdir()
 
@@ -473,7 +475,7 @@ class TestOtherProcesses:
         seen = fingerprints(store)
         with (
             pytest.raises(DeadlineExceeded, match="in use by process"),
-            store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.1)),
+            store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=Deadline(0.1)),
         ):
             pass
         child.kill()
@@ -488,7 +490,7 @@ class TestOtherProcesses:
         inside, done = threading.Event(), threading.Event()
 
         def read_slowly() -> None:
-            with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER):
+            with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER):
                 inside.set()
                 done.wait(10)
 
@@ -497,7 +499,7 @@ class TestOtherProcesses:
         inside.wait(10)
         with (
             pytest.raises(VectorStoreUnavailable, match="in use by process"),
-            store.rebuild(PROJECT, model="new", dimension=DIMENSION, deadline=NEVER),
+            store.rebuild(DOCS, model="new", dimension=DIMENSION, deadline=NEVER),
         ):
             pass
         done.set()
@@ -523,7 +525,7 @@ def test_a_pointer_of_an_older_version_number_is_never_reused(store: EmbeddedSto
     assert pointer
 
     for _ in range(2):
-        with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+        with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
             fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
 
     latest = read_pointer(pointer_file(folder))

@@ -6,11 +6,12 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sot_pipeline.plan import Record, RecordKey
 from sot_pipeline.targets.chunks import utf8_size
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.points import (
     entry_hashes,
     fingerprint_of,
@@ -23,6 +24,7 @@ from sot_pipeline.targets.vectors.points import (
 from sot_pipeline.targets.vectors.store import Point
 
 KEY = RecordKey("demo", "build_history", "BUILD-7")
+DOCS = CollectionId("demo", Kind.DOCS)
 
 
 def record(content: str, title: str = "Title") -> Record:
@@ -90,11 +92,26 @@ def test_listed_keys_and_ids_lead_to_the_id_of_their_point() -> None:
     ],
 )
 def test_a_key_leads_back_to_its_entry(key: RecordKey) -> None:
-    assert record_of_point(point_key(key, 12), key.project_id) == key
+    assert record_of_point(point_key(key, 12), CollectionId(key.project_id, Kind.DOCS)) == key
+
+
+@given(st.text(min_size=1), st.from_regex(r"[a-z0-9][a-z0-9_-]*", fullmatch=True), st.integers(0, 10_000))
+@example("my_module.py", "a_b", 0)
+@example("code_of/a#1#2", "p_code", 3)
+@example("a\n#7", "p", 12)
+def test_the_key_of_a_file_leads_back_to_its_path_whatever_is_in_it(path: str, project_id: str, chunk: int) -> None:
+    key = RecordKey(project_id, "code", path)
+
+    assert record_of_point(point_key(key, chunk), CollectionId(project_id, Kind.CODE)) == key
+
+
+@pytest.mark.parametrize("listed", ["demo_skill_a#0", "demo_code_a.py", "6c2d2e4e-0000-0000-0000-000000000000"])
+def test_a_foreign_key_in_a_collection_of_code_belongs_to_no_file_type(listed: str) -> None:
+    assert record_of_point(listed, CollectionId("demo", Kind.CODE)) == RecordKey("demo", "", listed)
 
 
 def test_an_unusable_key_belongs_to_no_file_type() -> None:
-    assert record_of_point("6c2d2e4e-0000-0000-0000-000000000000", "demo").file_type == ""
+    assert record_of_point("6c2d2e4e-0000-0000-0000-000000000000", DOCS).file_type == ""
 
 
 @pytest.mark.parametrize(
@@ -121,9 +138,9 @@ def test_listed_fingerprints_tell_which_version_of_an_entry_is_indexed() -> None
     first, second = cut("## A\n" + "a " * 150 + "\n## B\n" + "b " * 150)
     whole = {first.key: first.content_hash, second.key: second.content_hash}
 
-    assert entry_hashes(whole, "demo") == {KEY: "0123456789abcdef"}
-    assert entry_hashes({**whole, second.key: ""}, "demo") == {KEY: ""}
-    assert entry_hashes({**whole, second.key: "ffff-0"}, "demo") == {KEY: ""}
+    assert entry_hashes(whole, DOCS) == {KEY: "0123456789abcdef"}
+    assert entry_hashes({**whole, second.key: ""}, DOCS) == {KEY: ""}
+    assert entry_hashes({**whole, second.key: "ffff-0"}, DOCS) == {KEY: ""}
 
 
 @given(st.tuples(st.text(max_size=5), st.text(max_size=5), st.text(max_size=5)), st.data())

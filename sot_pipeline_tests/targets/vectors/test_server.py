@@ -20,6 +20,7 @@ from sot_pipeline.workspace import QdrantTarget
 from sot_pipeline_tests.stubs.qdrant_server import StubQdrantServer
 from sot_pipeline_tests.targets.vectors.conftest import (
     DIMENSION,
+    DOCS,
     MODEL,
     NEVER,
     PROJECT,
@@ -57,7 +58,7 @@ def test_indexes_are_made_before_points(store: ServerStore, server: StubQdrantSe
 def test_a_rebuild_moves_the_alias_and_drops_the_old_version(store: ServerStore, server: StubQdrantServer) -> None:
     write(store, FOUND)
 
-    with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+    with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
         fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
 
     assert server.aliases == {ALIAS: f"{ALIAS}_v2"}
@@ -68,7 +69,7 @@ def test_what_a_crashed_rebuild_left_is_dropped_by_the_next(store: ServerStore, 
     write(store, FOUND)
     server.create_collection({"vectors": {"size": 4, "distance": "Cosine"}}, f"{ALIAS}_v7")
 
-    with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+    with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
         fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
 
     assert len(server.shards) == 1
@@ -82,7 +83,7 @@ def test_a_rebuild_that_fails_while_writing_leaves_only_the_old_version(
 
     with (
         pytest.raises(VectorStoreUnavailable, match="HTTP 400"),
-        store.rebuild(PROJECT, model="new", dimension=DIMENSION, deadline=NEVER) as fresh,
+        store.rebuild(DOCS, model="new", dimension=DIMENSION, deadline=NEVER) as fresh,
     ):
         server.statuses = [400]
         fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
@@ -94,7 +95,7 @@ def test_a_rebuild_that_fails_while_writing_leaves_only_the_old_version(
 def test_a_lost_answer_to_the_swap_does_not_lose_the_new_version(store: ServerStore, server: StubQdrantServer) -> None:
     write(store, FOUND)
 
-    with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+    with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
         fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
         server.lost_answers = 2
 
@@ -109,7 +110,7 @@ def test_a_swap_whose_every_answer_is_lost_is_not_taken_for_a_failed_one(
 
     with (
         pytest.raises(VectorStoreUnavailable, match="cannot be reached"),
-        store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh,
+        store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh,
     ):
         fresh.upsert(FOUND, vectors_for(FOUND), NEVER)
         server.lost_answers = attempts.ATTEMPTS
@@ -120,7 +121,7 @@ def test_a_swap_whose_every_answer_is_lost_is_not_taken_for_a_failed_one(
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_passing_fault_is_tried_again(store: ServerStore, server: StubQdrantServer, status: int) -> None:
     server.statuses = [status]
-    store.info(PROJECT, NEVER)
+    store.info(DOCS, NEVER)
     assert server.statuses == []
 
     server.statuses = [status, status]
@@ -129,11 +130,11 @@ def test_a_passing_fault_is_tried_again(store: ServerStore, server: StubQdrantSe
 
 def test_a_lost_answer_to_an_upsert_makes_no_second_point(store: ServerStore, server: StubQdrantServer) -> None:
     write(store, [])
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
         server.lost_answers = 1
         collection.upsert(FOUND, vectors_for(FOUND), NEVER)
 
-    info = store.info(PROJECT, NEVER)
+    info = store.info(DOCS, NEVER)
     assert info
     assert info.points == len(FOUND)
     assert fingerprints(store, deep=True) == wanted(FOUND)
@@ -160,7 +161,7 @@ def test_a_request_to_slow_down_is_honoured(store: ServerStore, server: StubQdra
     server.statuses, server.headers = [429], {"Retry-After": "1"}
 
     started = time.monotonic()
-    store.info(PROJECT, NEVER)
+    store.info(DOCS, NEVER)
 
     assert time.monotonic() - started >= 1
 
@@ -169,7 +170,7 @@ def test_a_wait_longer_than_the_deadline_is_not_begun(store: ServerStore, server
     server.statuses, server.headers = [429], {"Retry-After": "60"}
 
     with pytest.raises(VectorStoreUnavailable, match="HTTP 429"):
-        store.info(PROJECT, Deadline(2))
+        store.info(DOCS, Deadline(2))
 
 
 def test_a_hanging_server_costs_no_more_than_the_deadline(store: ServerStore, server: StubQdrantServer) -> None:
@@ -199,7 +200,7 @@ def test_a_wrong_key_is_named_and_not_tried_again(server: StubQdrantServer) -> N
     server.api_key = "right"
 
     with pytest.raises(VectorStoreUnavailable, match="refuses the API key") as refused:
-        ServerStore(server.url, SecretStr("canary-key")).info(PROJECT, NEVER)
+        ServerStore(server.url, SecretStr("canary-key")).info(DOCS, NEVER)
 
     assert len(server.requests) == 1
     assert "QDRANT_API_KEY" in refused.value.remedy
@@ -223,7 +224,7 @@ def test_a_foreign_collection_of_our_name_is_never_touched(store: ServerStore, s
         write(store, FOUND)
     with (
         pytest.raises(VectorStoreUnavailable),
-        store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER),
+        store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER),
     ):
         pass
 
@@ -286,7 +287,7 @@ def test_both_engines_give_the_same_answers(store: ServerStore, tmp_path: Path) 
     answers = []
     for each in (store, embedded):
         write(each, FOUND)
-        with each.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+        with each.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
             answers.append(collection.search(query, limit=5, file_types=[], deadline=NEVER))
 
     assert [match.record for match in answers[0]] == [match.record for match in answers[1]]

@@ -10,10 +10,12 @@ import pytest
 from sot_pipeline.errors import DeadlineExceeded, EmbeddingMismatch
 from sot_pipeline.plan import diff
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.targets.vectors.payload import BATCH_POINTS
 from sot_pipeline.targets.vectors.store import VectorStore
 from sot_pipeline_tests.targets.vectors.conftest import (
     DIMENSION,
+    DOCS,
     MODEL,
     NEVER,
     PROJECT,
@@ -30,19 +32,19 @@ HOSTILE = 'Zürich 日本語 👩‍👩‍👧 "q" \\ \x00\x07 \u2028 {"a": 1} 
 
 
 def test_a_collection_that_was_never_made_is_empty(store: VectorStore) -> None:
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         assert collection.fingerprints(deep=True, deadline=NEVER) == {}
         assert collection.vectors(["demo_build_history_BUILD-1#0"], NEVER) == {}
         assert collection.search([1.0] * DIMENSION, limit=5, file_types=[], deadline=NEVER) == []
-    assert store.info(PROJECT, NEVER) is None
-    assert list(store.projects(NEVER)) == []
+    assert store.info(DOCS, NEVER) is None
+    assert list(store.projects(Kind.DOCS, NEVER)) == []
 
 
 def test_an_empty_collection_can_be_read(store: VectorStore) -> None:
     write(store, [])
 
     assert fingerprints(store) == fingerprints(store, deep=True) == {}
-    info = store.info(PROJECT, NEVER)
+    info = store.info(DOCS, NEVER)
     assert info and (info.name, info.model, info.dimension, info.points) == ("demo_sot_docs", MODEL, DIMENSION, 0)
 
 
@@ -62,7 +64,7 @@ def test_writing_twice_changes_nothing(store: VectorStore) -> None:
     write(store, found)
 
     assert fingerprints(store, deep=True) == wanted(found)
-    info = store.info(PROJECT, NEVER)
+    info = store.info(DOCS, NEVER)
     assert info and info.points == 2
 
 
@@ -81,7 +83,7 @@ def test_deleted_points_are_gone(store: VectorStore) -> None:
     found = points(entry(1), entry(2), entry(3))
     write(store, found)
 
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
         collection.delete([found[0].key, found[2].key], NEVER)
 
     assert fingerprints(store) == fingerprints(store, deep=True) == wanted(found[1:2])
@@ -100,7 +102,7 @@ def test_search_gives_the_nearest_first_with_everything_an_answer_needs(store: V
     found = points(*records)
     write(store, found)
 
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         matches = collection.search(vectors_for(found)[7].tolist(), limit=3, file_types=[], deadline=NEVER)
 
     best = matches[0]
@@ -117,7 +119,7 @@ def test_search_can_be_limited_to_file_types(store: VectorStore) -> None:
     found = points(*(entry(number, file_type=kinds[number % 3]) for number in range(9)))
     write(store, found)
 
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         some = collection.search([0.25] * DIMENSION, limit=9, file_types=kinds[1:], deadline=NEVER)
 
     assert sorted(match.record.file_type for match in some) == ["architecture_decisions"] * 3 + ["debug_log"] * 3
@@ -127,7 +129,7 @@ def test_vectors_come_back_as_they_were_written(store: VectorStore) -> None:
     found = points(entry(1), entry(2))
     write(store, found)
 
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         stored = collection.vectors([found[1].key, "demo_build_history_BUILD-99#0"], NEVER)
 
     assert list(stored) == [found[1].key]
@@ -140,7 +142,7 @@ def test_hostile_text_is_stored_byte_for_byte(store: VectorStore) -> None:
     write(store, found)
 
     assert fingerprints(store) == fingerprints(store, deep=True) == wanted(found)
-    with store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         match = collection.search([1.0] * DIMENSION, limit=1, file_types=[], deadline=NEVER)[0]
     assert (match.title, match.text) == (HOSTILE, f"{HOSTILE}\n\n{HOSTILE}")
 
@@ -191,7 +193,7 @@ def test_a_foreign_point_is_listed_under_its_id_and_can_be_deleted(
     rig.add(foreign, [0.25] * DIMENSION, fields)
 
     plan = diff(found, fingerprints(rig.store, deep=deep))
-    with rig.store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
+    with rig.store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection:
         answers = collection.search([0.25] * DIMENSION, limit=5, file_types=[], deadline=NEVER)
         collection.delete(plan.deletes, NEVER)
 
@@ -232,7 +234,7 @@ def test_another_model_or_dimension_is_refused_with_the_way_out(
 
     with (
         pytest.raises(EmbeddingMismatch) as refused,
-        store.open(PROJECT, model=model, dimension=dimension, write=write_mode, deadline=NEVER),
+        store.open(DOCS, model=model, dimension=dimension, write=write_mode, deadline=NEVER),
     ):
         pass
 
@@ -246,21 +248,21 @@ def test_a_rebuild_is_seen_when_it_is_done_and_not_before(store: VectorStore) ->
     old, new = points(entry(1), entry(2)), points(entry(2, "new"), entry(3))
     write(store, old)
 
-    with store.rebuild(PROJECT, model="new-model", dimension=DIMENSION, deadline=NEVER) as fresh:
+    with store.rebuild(DOCS, model="new-model", dimension=DIMENSION, deadline=NEVER) as fresh:
         assert fresh.fingerprints(deep=False, deadline=NEVER) == {}
         fresh.upsert(new, vectors_for(new), NEVER)
         assert fingerprints(store) == wanted(old)
 
-    with store.open(PROJECT, model="new-model", dimension=DIMENSION, write=False, deadline=NEVER) as collection:
+    with store.open(DOCS, model="new-model", dimension=DIMENSION, write=False, deadline=NEVER) as collection:
         assert collection.fingerprints(deep=True, deadline=NEVER) == wanted(new)
-    info = store.info(PROJECT, NEVER)
+    info = store.info(DOCS, NEVER)
     assert info and (info.model, info.points) == ("new-model", 2)
 
 
 def test_a_rebuild_makes_a_collection_where_there_is_none(store: VectorStore) -> None:
     found = points(entry(1))
 
-    with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
+    with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as fresh:
         fresh.upsert(found, vectors_for(found), NEVER)
 
     assert fingerprints(store) == wanted(found)
@@ -272,22 +274,39 @@ def test_a_failed_rebuild_keeps_the_old_version(store: VectorStore) -> None:
 
     with (
         pytest.raises(RuntimeError, match="embedder"),
-        store.rebuild(PROJECT, model="new", dimension=8, deadline=NEVER),
+        store.rebuild(DOCS, model="new", dimension=8, deadline=NEVER),
     ):
         raise RuntimeError("embedder")
 
     assert fingerprints(store, deep=True) == wanted(old)
-    with store.rebuild(PROJECT, model=MODEL, dimension=DIMENSION, deadline=NEVER) as again:
+    with store.rebuild(DOCS, model=MODEL, dimension=DIMENSION, deadline=NEVER) as again:
         again.upsert(old, vectors_for(old), NEVER)
     assert fingerprints(store, deep=True) == wanted(old)
 
 
 def test_projects_are_those_with_a_collection(store: VectorStore) -> None:
     for project in ("zebra", "ant"):
-        with store.open(project, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER):
+        with store.open(CollectionId(project, Kind.DOCS), model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER):
             pass
 
-    assert list(store.projects(NEVER)) == ["ant", "zebra"]
+    assert list(store.projects(Kind.DOCS, NEVER)) == ["ant", "zebra"]
+    assert list(store.projects(Kind.CODE, NEVER)) == []
+
+
+def test_the_collections_of_a_project_know_nothing_of_each_other(store: VectorStore) -> None:
+    code = CollectionId(PROJECT, Kind.CODE)
+    (point,) = points(entry(1))
+    write(store, [point])
+
+    with store.rebuild(code, model="other-model", dimension=8, deadline=NEVER) as collection:
+        collection.upsert([point], np.eye(1, 8, dtype=np.float32), NEVER)
+    write(store, points(entry(2)))
+
+    with store.open(code, model="other-model", dimension=8, write=False, deadline=NEVER) as collection:
+        assert collection.fingerprints(deep=True, deadline=NEVER) == wanted([point])
+    assert fingerprints(store, deep=True) == wanted(points(entry(1), entry(2)))
+    names = [info.name for each in (DOCS, code) if (info := store.info(each, NEVER))]
+    assert names == ["demo_sot_docs", "demo_sot_code"]
 
 
 @pytest.mark.parametrize("bad", [np.zeros((1, DIMENSION)), np.zeros((2, 3)), np.full((2, DIMENSION), np.nan)])
@@ -296,7 +315,7 @@ def test_vectors_that_do_not_fit_their_points_are_never_written(store: VectorSto
 
     with (
         pytest.raises(ValueError, match="2 points need as many finite vectors"),
-        store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection,
+        store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection,
     ):
         collection.upsert(found, bad.astype(np.float32), NEVER)
 
@@ -308,11 +327,11 @@ def test_a_collection_opened_to_read_cannot_be_written_by_mistake_where_there_is
 
     with (
         pytest.raises(ValueError, match="opened for reading"),
-        store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection,
+        store.open(DOCS, model=MODEL, dimension=DIMENSION, write=False, deadline=NEVER) as collection,
     ):
         collection.upsert(found, vectors_for(found), NEVER)
 
-    assert store.info(PROJECT, NEVER) is None
+    assert store.info(DOCS, NEVER) is None
 
 
 def test_a_passed_deadline_stops_before_anything_is_written(store: VectorStore) -> None:
@@ -320,7 +339,7 @@ def test_a_passed_deadline_stops_before_anything_is_written(store: VectorStore) 
 
     with (
         pytest.raises(DeadlineExceeded),
-        store.open(PROJECT, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection,
+        store.open(DOCS, model=MODEL, dimension=DIMENSION, write=True, deadline=NEVER) as collection,
     ):
         collection.upsert(found, vectors_for(found), Deadline(0))
 
