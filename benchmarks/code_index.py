@@ -1,7 +1,7 @@
 """Source files into the code index: the standard library beside a floor and a peer, and a trend up to 50,000 files.
 
-    python benchmarks/code.py --output code.json
-    python benchmarks/code.py --files 5000          # the trend's largest tree
+    python benchmarks/code_index.py --output code.json
+    python benchmarks/code_index.py --files 5000          # the trend's largest tree
 
 All of the standard library of this Python is indexed into empty tables, related, and indexed again
 unchanged. The floor reads, hashes and parses the same files; the peer, lizard, tells lines and
