@@ -48,13 +48,15 @@ def as_if_moved(files: FoundSkills, root: Path, moves: Collection[Move]) -> tupl
             collected[move] = skill
             if not (root / move.collected).exists():
                 skills.pop(move.source, None)
+    leaving = {move.source for move in moves if not (root / move.collected).exists()}
     for move, skill in collected.items():
-        there = skills.get(move.target or "")
-        if there and there.document != skill.document:
-            skills[move.source] = skill
-        elif move.target is not None:
-            arrived[move.uid] = move.target
-            skills[move.target] = Skill(move.target, {**read_folder(root, move.target), **skill.files})
+        place = _place_of(root, move, skill, skills.get(move.target or ""))
+        if place is not None:
+            # What is there already is of this skill, unless another one has yet to leave.
+            there = {} if place in leaving else read_folder(root, place)
+            skills[place] = Skill(place, {**there, **skill.files})
+        if place is not None and place == move.target:
+            arrived[move.uid] = place
     return FoundSkills(skills, files.quarantined, files.temporaries), arrived
 
 
@@ -68,9 +70,15 @@ def _collected(root: Path, move: Move, waiting: Skill | None) -> Skill | None:
         return Skill(move.source, read_folder(root, move.collected))
     here = read_folder(root, move.collecting)
     if DOCUMENT in here:
-        found = Skill(move.source, here)
-    elif waiting and (here or waiting.folder_hash == move.folder_hash):
-        found = Skill(move.source, {**waiting.files, **here})
-    else:
-        return None
-    return found if move.target is not None or found.folder_hash == move.folder_hash else None
+        return Skill(move.source, here)
+    if waiting and (here or waiting.folder_hash == move.folder_hash):
+        return Skill(move.source, {**waiting.files, **here})
+    return None
+
+
+def _place_of(root: Path, move: Move, skill: Skill, there: Skill | None) -> str | None:
+    """Where a skill comes to be that is collected; None where it is deleted. `there` is at its target now."""
+    if move.target is None:
+        is_doomed = (root / move.collected).exists() or skill.folder_hash == move.folder_hash
+        return None if is_doomed else move.source
+    return move.source if there and there.document != skill.document else move.target

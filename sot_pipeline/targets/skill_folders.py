@@ -13,6 +13,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -246,7 +247,10 @@ def _read(folder: int, name: str) -> File | None:
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as opened:
-        return File(opened.read(), bool(os.fstat(descriptor).st_mode & 0o100))
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return File(opened.read(), bool(mode & stat.S_IXUSR))
 
 
 def _write(folder: int, name: str, new: File, *, like: str | None) -> None:
