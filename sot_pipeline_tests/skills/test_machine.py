@@ -64,6 +64,9 @@ numbers = st.integers(0, 11)
 actions = st.sampled_from(ACTIONS)
 sides = st.sampled_from(["files", "database"])
 directions = st.sampled_from([Direction.SYNC, Direction.SYNC, Direction.EXPORT, Direction.IMPORT])
+Work = tuple[str, str, int, int]
+pieces_of_work = st.tuples(sides, actions, numbers, numbers)
+moments = st.integers(1, 14)
 EXAMPLES = int(os.environ.get("SOT_SKILL_EXAMPLES", "0"))
 
 
@@ -161,7 +164,7 @@ class SkillMachine(RuleBasedStateMachine):
             self.sync(Direction.SYNC, Choice(), allow=True)
 
     @rule(side=sides, action=actions, one=numbers, two=numbers)
-    def works(self, side: str, action: str, one: int, two: int) -> None:
+    def one_works(self, side: str, action: str, one: int, two: int) -> None:
         self.work(side, action, one, two)
 
     @rule(action=actions, other=actions, one=numbers, two=numbers)
@@ -200,21 +203,37 @@ class SkillMachine(RuleBasedStateMachine):
         self.sync(Direction.SYNC, Choice(), allow=True)
         self.agreed = False  # a decision may have been overtaken
 
-    @rule(direction=directions, moment=st.integers(1, 9), again=st.integers(1, 9))
-    def is_killed(self, direction: Direction, moment: int, again: int) -> None:
+    @rule(before=st.lists(pieces_of_work, max_size=3), direction=directions, moment=moments, again=moments)
+    def is_killed(self, before: list[Work], direction: Direction, moment: int, again: int) -> None:
+        for work in before:
+            self.work(*work)
         with self.undisturbed(direction) as expected:
             for number in (moment, again):
-                self.moments.arm(number, self.die)
-                try:
-                    with patched(self.moments):
-                        self.run(direction, Choice(), allow=True)
-                except KilledError:
-                    self.database.close()
-                    self.nothing_is_lost()
-                self.moments.disarm()
-            found = self.sync(direction, Choice(), allow=True)
+                self.die_at(number, direction)
+            found = self.sync(direction, Choice(), allow=True, planned=True)
             if expected is not None and not found.conflicts and not found.problems and not found.quarantined:
-                assert self.both_sides() == expected
+                assert self.both_sides() == expected, "a kill made a difference"
+
+    @rule(before=st.lists(pieces_of_work, max_size=3), direction=directions, moment=moments, after=pieces_of_work)
+    def is_killed_and_somebody_works_on(
+        self, before: list[Work], direction: Direction, moment: int, after: Work
+    ) -> None:
+        for work in before:
+            self.work(*work)
+        self.die_at(moment, direction)
+        self.work(*after)
+        self.agreed = False
+        self.sync(direction, Choice(), allow=True)
+
+    def die_at(self, moment: int, direction: Direction) -> None:
+        self.moments.arm(moment, self.die)
+        try:
+            with patched(self.moments):
+                self.run(direction, Choice(), allow=True)
+        except KilledError:
+            self.database.close()
+            self.nothing_is_lost()
+        self.moments.disarm()
 
     def die(self) -> None:
         raise KilledError
