@@ -147,7 +147,7 @@ class Bench:
         numbered = "SELECT uid FROM (SELECT uid, row_number() OVER (ORDER BY uid) AS number FROM skills) AS numbered"
         self.change_rows(
             f"UPDATE skills SET description = description || ' Edited.' WHERE uid IN ({numbered} "
-            f"WHERE number % {EDITED} = 0)"
+            f"WHERE number / {EDITED} * {EDITED} = number)"
         )
 
     def change_rows(self, *statements: str) -> None:
