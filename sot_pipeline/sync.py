@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sot_pipeline.errors import SotError
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.outcome import Mode, ProjectOutcome, SyncReport
+from sot_pipeline.per_project import run_projects
 from sot_pipeline.plan import Problem
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
@@ -127,38 +128,28 @@ def sync_projects(
 ) -> SyncReport:
     """Run `mode` over `projects`: what the command line calls.
 
-    Never raises SotError: what stopped the run is in the report, beside what was done before. A
-    problem of one project does not keep the next from being synced; a passed deadline, a lost
-    database or a lost lease does.
+    Never raises SotError: what stopped the run is in the report, beside what was done before, as
+    `run_projects` says.
     """
     if mode is Mode.DOCS_ONLY and not lock_reads:
         return SyncReport(mode, execute, workspace.targets, *_read_only(projects, deadline))
     from sot_pipeline.session import open_session
 
-    outcomes: list[ProjectOutcome] = []
-    first: SotError | None = None
-    notes: tuple[str, ...] = ()
-    try:
-        with open_session(
-            workspace,
-            mode,
-            projects=projects,
-            execute=execute,
-            deadline=deadline,
-            rebuild=rebuild,
-            lock_wait=lock_wait,
-            lock_reads=lock_reads,
-            progress=progress,
-        ) as session:
-            notes = session.notes
-            for project in projects:
-                outcome, error = sync_project(
-                    session, project, mode, execute=execute, rebuild=rebuild, allow_mass_delete=allow_mass_delete
-                )
-                outcomes.append(outcome)
-                first = first or error
-                if error and error.ends_run:
-                    break
-    except SotError as error:
-        first = first or error
-    return SyncReport(mode, execute, workspace.targets, tuple(outcomes), first, notes)
+    def sync(session: Session, project: Project) -> tuple[ProjectOutcome, SotError | None]:
+        return sync_project(
+            session, project, mode, execute=execute, rebuild=rebuild, allow_mass_delete=allow_mass_delete
+        )
+
+    opening = open_session(
+        workspace,
+        mode,
+        projects=projects,
+        execute=execute,
+        deadline=deadline,
+        rebuild=rebuild,
+        lock_wait=lock_wait,
+        lock_reads=lock_reads,
+        progress=progress,
+    )
+    run = run_projects(opening, projects, sync)
+    return SyncReport(mode, execute, workspace.targets, run.outcomes, run.error, run.notes)
