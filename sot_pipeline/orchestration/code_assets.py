@@ -18,7 +18,8 @@ from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import hash_text
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code import code_index, sync_code
-from sot_pipeline.steps.code_points import sync_code_points
+from sot_pipeline.steps.code_points import code_rows
+from sot_pipeline.steps.row_points import sync_points
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Project, Workspace
@@ -69,11 +70,12 @@ def code_points(
         )
     watch = metadata.Stopwatch()
     with watch.phase("write"), writing(workspace, project, Mode.FULL, config, kind=Kind.CODE) as session:
-        points = sync_code_points(session, project, execute=True, allow_mass_delete=config.allow_mass_delete)
-        rows = _version(session, project, CodeTable.FILES).value
+        rows = code_rows(session, project)
+        points = sync_points(session, rows, execute=True, allow_mass_delete=config.allow_mass_delete)
+        version = _version(session, project, CodeTable.FILES).value
     log_problems(context, points.problems)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(hash_text(f"{rows} {workspace.embedding.model}")),
+        data_version=dg.DataVersion(hash_text(f"{version} {workspace.embedding.model}")),
         metadata=metadata.of_points(CollectionId(project.id, Kind.CODE), points) | watch.metadata,
     )
 

@@ -21,7 +21,12 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 # Our own: a file being written, or a skill being moved. Never part of a skill.
 TEMPORARY = re.compile(r"\.sot-.*\.tmp")
 # What tools keep for themselves beside the files.
-_NOT_OURS = frozenset({".git", ".sot"})
+_NO_SKILLS = frozenset({".git", ".sot"})
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file or folder of that name is never part of a skill: a tool keeps it for itself."""
+    return name in _NO_SKILLS or TEMPORARY.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class _Search:
             skill = folder[:-1] or "."
             self.files[skill] = {}
         for entry in entries:
-            if entry.name in _NOT_OURS or TEMPORARY.fullmatch(entry.name):
+            if is_ours(entry.name):
                 continue
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -147,7 +152,7 @@ def usable_path(path: str) -> str | None:
     for part in path.split("/"):
         if part in {"", ".", ".."}:
             return "it is absolute or has an empty, '.' or '..' part"
-        if part in _NOT_OURS or TEMPORARY.fullmatch(part) or part == DOCUMENT:
+        if is_ours(part) or part == DOCUMENT:
             return f"'{part}' is a name that is never a skill's"
         if any(ord(sign) < ord(" ") for sign in part) or len(part.encode(errors="replace")) > _LONGEST_NAME:
             return f"'{part[:40]!r}' is no name for a file"
@@ -165,5 +170,5 @@ def below(folder: str, name: str) -> str:
 def temporaries(root: Path) -> Iterator[Path]:
     """Files that a killed writer of ours left behind."""
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in _NOT_OURS and not TEMPORARY.fullmatch(name)]
+        folders[:] = [name for name in folders if not is_ours(name)]
         yield from (Path(folder) / name for name in names if TEMPORARY.fullmatch(name))

@@ -1,0 +1,111 @@
+"""Skills in a search: where a skill that was found stands now, and whether its answer is what files and rows say.
+
+They are ranked together with the entries of ledgers (`search.py`). Which skills lag is told by hashes and
+versions alone; only the files behind the hits are read, and for an empty answer all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from sot_pipeline.plan import SKILL, RecordKey
+from sot_pipeline.search.answer import Lag
+from sot_pipeline.search.freshness import Hashes
+from sot_pipeline.search.fusion import Candidate
+from sot_pipeline.search.places import Place
+from sot_pipeline.skills.files import below
+from sot_pipeline.skills.listing import list_skills
+from sot_pipeline.skills.model import DOCUMENT
+from sot_pipeline.steps.skill_points import document_path
+from sot_pipeline.steps.skills import skill_folders
+from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.database.skill_texts import SkillText, SkillTexts
+from sot_pipeline.workspace import Project
+
+
+@dataclass(frozen=True)
+class SkillsNow:
+    """What the database says of one project's skills, by path: the indexed texts, and SKILL.md as was agreed on.
+
+    `points` are the hashes of the texts that have points, None where nobody asks for them.
+    """
+
+    project: Project
+    texts: Mapping[str, SkillText]
+    agreed: Mapping[str, str]
+    points: Mapping[str, str] | None
+    _read: dict[str, bytes | None] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The folder the skills are below."""
+        return skill_folders(self.project).root
+
+    def has(self, key: RecordKey) -> bool:
+        """Whether this is one of these skills, by its key."""
+        return key[:2] == (self.project.id, SKILL)
+
+    def document(self, path: str) -> bytes | None:
+        """The SKILL.md of a skill as it is now, None where none can be read; read once."""
+        if path not in self._read:
+            try:
+                self._read[path] = (self.root / below(path, DOCUMENT)).read_bytes()
+            except OSError:
+                self._read[path] = None
+        return self._read[path]
+
+    def is_fresh(self, path: str) -> bool:
+        """Whether file, row, full text and points of a skill say the same."""
+        document = self.document(path)
+        return self._is_indexed(path) and document is not None and sha256(document).hexdigest() == self.agreed[path]
+
+    def behind(self, found: Collection[str]) -> tuple[Lag, ...]:
+        """The files of skills that lag: by the database, and among the `found` paths (none: all) by their files."""
+        if not found:
+            return self._all_behind
+        return self._lags({*self._unindexed, *(path for path in found if not self.is_fresh(path))})
+
+    @cached_property
+    def _unindexed(self) -> frozenset[str]:
+        return frozenset(path for path in {*self.texts, *(self.points or ())} if not self._is_indexed(path))
+
+    @cached_property
+    def _all_behind(self) -> tuple[Lag, ...]:
+        there = list_skills(self.root).skills.keys()
+        return self._lags({*self._unindexed, *(path for path in {*self.texts, *there} if not self.is_fresh(path))})
+
+    def _lags(self, paths: Collection[str]) -> tuple[Lag, ...]:
+        return tuple(Lag(self.project.id, document_path(self.project, path)) for path in sorted(paths))
+
+    def place(self, found: Candidate) -> Place:
+        """Where a chunk of a skill stands in its SKILL.md: on the first line where it is not there in one piece."""
+        path = found.key.entry_id
+        document, line = self.document(path), None
+        if document is not None:
+            start = document.find(found.text.encode(errors="replace"))
+            line = document.count(b"\n", 0, max(start, 0)) + 1
+        return Place(document_path(self.project, path), line, self.is_fresh(path))
+
+    def _is_indexed(self, path: str) -> bool:
+        """Whether the row is what was agreed on, and what is searched is the row."""
+        indexed = self.texts[path].content_hash if path in self.texts else ""
+        pointed = self.points is None or self.points.get(path) == indexed
+        return bool(indexed) and pointed and path in self.agreed
+
+
+def skills_now(database: Database, projects: Collection[Project], held: Hashes | None) -> tuple[SkillsNow, ...]:
+    """What the database says of the skills of `projects`; `held` is what the collections hold, None where not asked."""
+    return tuple(_skills_now(database, projects, held))
+
+
+def _skills_now(database: Database, projects: Collection[Project], held: Hashes | None) -> Iterator[SkillsNow]:
+    for project in projects:
+        texts = SkillTexts(database, project.id)
+        points = None
+        if held is not None:
+            points = {key.entry_id: found for key, found in held.items() if key[:2] == (project.id, SKILL)}
+        yield SkillsNow(project, texts.listed(), texts.agreed(), points)
