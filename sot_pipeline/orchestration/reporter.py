@@ -21,13 +21,14 @@ from sot_pipeline.orchestration.code_assets import CODE_POINTS, SOURCE_FILES, ha
 from sot_pipeline.orchestration.escape import escape_markdown
 from sot_pipeline.orchestration.metadata import Metadata, problem_table
 from sot_pipeline.orchestration.sensors import DATA_VERSION_TAG
+from sot_pipeline.orchestration.skill_assets import SKILL_FILES, SKILL_POINTS, SKILLS_IN_SYNC
 from sot_pipeline.orchestration.snapshots import entries_hash
 from sot_pipeline.plan import Problem, Severity, hash_text
 from sot_pipeline.runtime.tree import tree_hash
 from sot_pipeline.workspace import Project, Workspace, load_workspace
 
 # The source of a batch → the asset of its files.
-FILES = {"ledgers": LEDGER_FILES, "code": SOURCE_FILES}
+FILES = {"ledgers": LEDGER_FILES, "code": SOURCE_FILES, "skills": SKILL_FILES}
 # The target in a batch's document → the asset that stands for it.
 ASSETS = {
     "database": "db_rows",
@@ -36,6 +37,8 @@ ASSETS = {
     "code_files": "code_files",
     "codebase_metadata": "codebase_metadata",
     "points": CODE_POINTS,
+    "skills": SKILLS_IN_SYNC,
+    "skill_points": SKILL_POINTS,
 }
 PATHS_SHOWN = 50
 
@@ -97,6 +100,7 @@ def _targets_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[tupl
         "vectors": has_vectors(workspace),
         "readme": has_readme(workspace),
         "points": has_code_points(workspace),
+        "skill_points": has_vectors(workspace),
     }
     targets = batch["targets"]
     if isinstance(targets, dict):
