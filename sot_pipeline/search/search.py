@@ -92,17 +92,18 @@ class Searching:
         paths = {ledger.scope: ledger.spec.path for ledger in ledgers}
         skills = self._skills(meanings)
 
-        def place(found: Candidate) -> Place:
-            for each in skills:
-                if each.has(found.key):
-                    return each.place(found)
-            is_fresh = found.key in lines and found.key not in freshness.stale
-            return Place(paths[found.key[:2]], lines.get(found.key), is_fresh)
-
         for query, ranking in zip(queries, rankings, strict=True):
+            found = [candidate for candidate, _ in ranking]
+            places = {
+                key: Place(paths[key[:2]], lines.get(key), key in lines and key not in freshness.stale)
+                for key, *_ in found
+                if key[:2] in paths
+            }
+            for each in skills:
+                places |= each.places(found)
+            lags = (each.behind([key.entry_id for key in places if each.has(key)]) for each in skills)
             words = words_in(query)
-            hits = tuple(_hit(found, score, place(found), words) for found, score in ranking)
-            lags = (each.behind([hit.key.entry_id for hit in hits if each.has(hit.key)]) for each in skills)
+            hits = tuple(_hit(candidate, score, places[candidate.key], words) for candidate, score in ranking)
             yield SearchAnswer(hits, (*freshness.behind, *chain.from_iterable(lags)))
 
     def _with_code(

@@ -6,7 +6,7 @@ versions alone; only the files behind the hits are read, and for an empty answer
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -23,20 +23,22 @@ from sot_pipeline.skills.model import DOCUMENT
 from sot_pipeline.steps.skill_points import document_path
 from sot_pipeline.steps.skills import skill_folders
 from sot_pipeline.targets.database import Database
-from sot_pipeline.targets.database.skill_texts import SkillText, SkillTexts
+from sot_pipeline.targets.database.skill_texts import SkillTexts
 from sot_pipeline.workspace import Project
 
 
 @dataclass(frozen=True)
 class SkillsNow:
-    """What the database says of one project's skills, by path: the indexed texts, and SKILL.md as was agreed on.
+    """What the database says of one project's skills, by path: hashes of the indexed texts.
 
-    `points` are the hashes of the texts that have points, None where nobody asks for them.
+    `unagreed` are rows that are not what was agreed on with the files. `points` are the hashes of the
+    texts that have points, None where nobody asks for them.
     """
 
     project: Project
-    texts: Mapping[str, SkillText]
-    agreed: Mapping[str, str]
+    stored: SkillTexts
+    texts: Mapping[str, str]
+    unagreed: frozenset[str]
     points: Mapping[str, str] | None
     _read: dict[str, bytes | None] = field(default_factory=dict)
 
@@ -58,43 +60,48 @@ class SkillsNow:
                 self._read[path] = None
         return self._read[path]
 
-    def is_fresh(self, path: str) -> bool:
-        """Whether file, row, full text and points of a skill say the same."""
-        document = self.document(path)
-        return self._is_indexed(path) and document is not None and sha256(document).hexdigest() == self.agreed[path]
-
     def behind(self, found: Collection[str]) -> tuple[Lag, ...]:
         """The files of skills that lag: by the database, and among the `found` paths (none: all) by their files."""
-        if not found:
-            return self._all_behind
-        return self._lags({*self._unindexed, *(path for path in found if not self.is_fresh(path))})
+        return self._lags(self._unindexed | self._edited(found)) if found else self._all_behind
 
     @cached_property
     def _unindexed(self) -> frozenset[str]:
-        return frozenset(path for path in {*self.texts, *(self.points or ())} if not self._is_indexed(path))
+        """Skills of which row, full text, points, and what was agreed on, are not the same."""
+        points = self.texts if self.points is None else self.points
+        pairs = ((path, self.texts.get(path)) for path in {*self.texts, *points})
+        return self.unagreed.union(path for path, text in pairs if not text or points.get(path) != text)
+
+    def _edited(self, paths: Collection[str]) -> set[str]:
+        """Those of `paths` that have no row, or whose SKILL.md is not the one that was agreed on."""
+        agreed = self.stored.documents(paths)
+        return {path for path in paths if path not in self.texts or agreed.get(path) != _hash_of(self.document(path))}
 
     @cached_property
     def _all_behind(self) -> tuple[Lag, ...]:
         there = list_skills(self.root).skills.keys()
-        return self._lags({*self._unindexed, *(path for path in {*self.texts, *there} if not self.is_fresh(path))})
+        return self._lags(self._unindexed | self._edited({*self.texts, *there}))
 
     def _lags(self, paths: Collection[str]) -> tuple[Lag, ...]:
         return tuple(Lag(self.project.id, document_path(self.project, path)) for path in sorted(paths))
 
-    def place(self, found: Candidate) -> Place:
-        """Where a chunk of a skill stands in its SKILL.md: on the first line where it is not there in one piece."""
+    def places(self, found: Sequence[Candidate]) -> dict[RecordKey, Place]:
+        """Where those of the chunks that `found` stand in their SKILL.md which are of these skills."""
+        here = [each for each in found if self.has(each.key)]
+        stale = self._unindexed | self._edited([each.key.entry_id for each in here])
+        return {each.key: self._place(each, stale) for each in here}
+
+    def _place(self, found: Candidate, stale: Collection[str]) -> Place:
+        """On the line of its chunk, or the first one where that is not there in one piece."""
         path = found.key.entry_id
         document, line = self.document(path), None
         if document is not None:
             start = document.find(found.text.encode(errors="replace"))
             line = document.count(b"\n", 0, max(start, 0)) + 1
-        return Place(document_path(self.project, path), line, self.is_fresh(path))
+        return Place(document_path(self.project, path), line, document is not None and path not in stale)
 
-    def _is_indexed(self, path: str) -> bool:
-        """Whether the row is what was agreed on, and what is searched is the row."""
-        indexed = self.texts[path].content_hash if path in self.texts else ""
-        pointed = self.points is None or self.points.get(path) == indexed
-        return bool(indexed) and pointed and path in self.agreed
+
+def _hash_of(document: bytes | None) -> str | None:
+    return None if document is None else sha256(document).hexdigest()
 
 
 def skills_now(database: Database, projects: Collection[Project], held: Hashes | None) -> tuple[SkillsNow, ...]:
@@ -108,4 +115,4 @@ def _skills_now(database: Database, projects: Collection[Project], held: Hashes 
         points = None
         if held is not None:
             points = {key.entry_id: found for key, found in held.items() if key[:2] == (project.id, SKILL)}
-        yield SkillsNow(project, texts.listed(), texts.agreed(), points)
+        yield SkillsNow(project, texts, texts.hashes(), texts.unagreed(), points)

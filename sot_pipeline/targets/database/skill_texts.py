@@ -65,18 +65,46 @@ class SkillTexts:
         found = self.database.read(lambda engine: _read(engine, self.project_id, paths), list[tuple[int, Record]]())
         return [record for _, record in found]
 
-    def agreed(self) -> dict[str, str]:
-        """Path → SHA-256 (hex) of SKILL.md, of every row that is still the one that was agreed on with the files."""
+    def hashes(self) -> dict[str, str]:
+        """Path → hash of the text, as `listed` has it."""
+
+        def read(engine: Engine) -> dict[str, str]:
+            indexed = _indexed(engine, self.project_id)
+            versions = _versions(engine, self.project_id)
+            return {path: _hash_at(indexed.get(path, ""), version) for path, version in versions.items()}
+
+        return self.database.read(read, {})
+
+    def unagreed(self) -> frozenset[str]:
+        """Paths of the rows that are not what was agreed on with the files, or are not there any more."""
+        same = "(b.project_id, b.uid) = (s.project_id, s.uid)"
         sql = (
-            "SELECT s.skill_path, f.sha256 FROM skills AS s "
-            "JOIN skill_base AS b ON (b.project_id, b.uid, b.skill_path, b.row_version) = "
-            "(s.project_id, s.uid, s.skill_path, s.row_version) "
-            "JOIN skill_base_file AS f ON (f.project_id, f.uid) = (b.project_id, b.uid) "
-            "WHERE s.project_id = ? AND f.path = ?"
+            f"SELECT s.skill_path FROM skills AS s LEFT JOIN skill_base AS b ON {same} "
+            "WHERE s.project_id = ? AND s.skill_path <> '' AND (b.uid IS NULL OR b.skill_path <> s.skill_path "
+            "OR b.row_version <> s.row_version) UNION ALL "
+            f"SELECT b.skill_path FROM skill_base AS b LEFT JOIN skills AS s ON {same} "
+            "WHERE b.project_id = ? AND s.uid IS NULL"
         )
-        return self.database.read(
-            lambda engine: dict(cast("list[tuple[str, str]]", engine.query(sql, (self.project_id, DOCUMENT)))), {}
-        )
+
+        def read(engine: Engine) -> frozenset[str]:
+            with engine.tolerant():
+                return frozenset(_text(path) for (path,) in engine.query(sql, [self.project_id] * 2))
+
+        return self.database.read(read, frozenset())
+
+    def documents(self, paths: Collection[str]) -> dict[str, str]:
+        """Path → SHA-256 (hex) of SKILL.md as it was agreed on, of those of `paths` on which anything was."""
+
+        def read(engine: Engine) -> dict[str, str]:
+            condition, values = engine.among("b.skill_path", tuple(paths))
+            sql = (
+                "SELECT b.skill_path, f.sha256 FROM skill_base AS b "
+                "JOIN skill_base_file AS f ON (f.project_id, f.uid) = (b.project_id, b.uid) "
+                f"WHERE b.project_id = ? AND f.path = ? AND {condition}"
+            )
+            return dict(cast("list[tuple[str, str]]", engine.query(sql, (self.project_id, DOCUMENT, values))))
+
+        return self.database.read(read, {})
 
     def refresh(self, deadline: Deadline) -> None:
         """Index what is not indexed as it is; writes nothing where all is."""
@@ -103,8 +131,15 @@ def refresh(engine: Engine, project_id: str) -> None:
 
 
 def _is_current(engine: Engine, project_id: str) -> bool:
-    indexed, rows = _indexed(engine, project_id), _rows(engine, project_id)
-    return indexed.keys() == rows.keys() and all(_hash_at(indexed[path], row.version) for path, row in rows.items())
+    indexed, rows = _indexed(engine, project_id), _versions(engine, project_id)
+    return indexed.keys() == rows.keys() and all(_hash_at(indexed[path], version) for path, version in rows.items())
+
+
+def _versions(engine: Engine, project_id: str) -> dict[str, int]:
+    """Path → row version, of those that have a path: read from an index alone."""
+    sql = "SELECT skill_path, row_version FROM skills WHERE project_id = ? AND skill_path <> ''"
+    with engine.tolerant():
+        return {_text(path): version_of(version) for path, version in engine.query(sql, (project_id,))}
 
 
 def record_of(project_id: str, path: str, name: str, description: str, topics: Iterable[str], body: str) -> Record:
