@@ -5,7 +5,8 @@
 The first folder has a project's `docs/` in it, the second folders with a SKILL.md each; give one or
 both. Known-item questions are made from the data, never by hand, and from anything but the title:
 an index row's summary, a field's first sentence, six words in a row of a field, a skill's
-description (which is then left out of what is searched). Peers: plain FTS5 over whole entries, and
+description (which is then left out of what is searched). Skills are measured twice: as entries of a
+ledger, and as skills. Peers: plain FTS5 over whole entries, and
 rank fusion of our own keyword and semantic lists.
 """
 
@@ -17,18 +18,23 @@ import random
 import re
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sot_pipeline.index_points import index_points
 from sot_pipeline.ledgers.fields import fields_and_links
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.outcome import Mode
-from sot_pipeline.plan import Record, RecordKey
+from sot_pipeline.plan import SKILL, Record, RecordKey
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.answer import SearchMode
 from sot_pipeline.search.search import open_search
+from sot_pipeline.skills.reconcile import Direction
 from sot_pipeline.sync import sync_projects
+from sot_pipeline.sync_skills import sync_skills_of
+from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.workspace import Workspace, load_workspace
 
 Ranking = Sequence[RecordKey]
@@ -179,6 +185,40 @@ def skills_as_ledger(source: Path, target: Path) -> list[Question]:
     return questions
 
 
+def skills_as_skills(source: Path, target: Path, questions: Sequence[Question]) -> list[Question]:
+    """Write every SKILL.md below `source` into a folder of its own, without its description; the same questions."""
+    keys: dict[RecordKey, RecordKey] = {}
+    for number, file in enumerate(sorted(source.rglob("SKILL.md")), start=1):
+        found = _FRONT_MATTER.match(file.read_text(encoding="utf-8"))
+        if found:
+            name = file.parent.name
+            folder = target / f"{number}-{name}"
+            folder.mkdir(parents=True)
+            (folder / "SKILL.md").write_text(f"---\nname: {json.dumps(name)}\n---\n{found['body']}", encoding="utf-8")
+            keys[RecordKey("evaluated", SKILL, f"SKILL-{number}")] = RecordKey("evaluated", SKILL, folder.name)
+    return [Question(question.kind, question.query, keys[question.answer]) for question in questions]
+
+
+def evaluate_skills(workspace: Workspace, questions: Sequence[Question]) -> dict[str, object]:
+    """Sync the skills of `workspace` and measure every mode over `questions`; `milliseconds` is CPU time a query."""
+    projects, never = workspace.projects, Deadline.never()
+    report = sync_skills_of(workspace, projects, Direction.EXPORT, execute=True, deadline=never)
+    error = report.error or index_points(workspace, projects, kind=Kind.SKILLS, execute=True, deadline=never).error
+    if error:
+        raise error
+    lines, milliseconds = {}, {}
+    for mode in SearchMode:
+        started = time.process_time()
+        lines[mode.value] = by_kind(questions, ask_all(workspace, mode, [question.query for question in questions]))
+        milliseconds[mode.value] = round(1000 * (time.process_time() - started) / len(questions), 2)
+    return {
+        "entries": len(report.projects[0].database.created) if report.projects[0].database else 0,
+        "questions": len(questions),
+        "lines": lines,
+        "milliseconds": milliseconds,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ledgers", type=Path, help="a project's folder")
@@ -193,7 +233,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             questions = skills_as_ledger(options.skills, Path(folder) / "SKILLS.md")
             ledger = '[[project.ledger]]\nfile_type = "skill"\nprefix = "SKILL"\npath = "SKILLS.md"\n'
-            figures["skills"] = evaluate(workspace_over(Path(folder), Path(folder), ledger), questions)
+            figures["skills as a ledger"] = evaluate(workspace_over(Path(folder), Path(folder), ledger), questions)
+        with tempfile.TemporaryDirectory() as folder:
+            questions = skills_as_skills(options.skills, Path(folder) / "skills", questions)
+            skills = workspace_over(Path(folder), Path(folder), "[project.skills]\n")
+            figures["skills"] = evaluate_skills(skills, questions)
     text = json.dumps(figures, indent=2)
     print(text)
     if options.output:

@@ -18,6 +18,10 @@ from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
+# The file_type of skills, which share full text and answers with ledgers.
+SKILL = "skill"
+
+
 class RecordKey(NamedTuple):
     """Identity of a ledger entry everywhere: rows, points, search results."""
 

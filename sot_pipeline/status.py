@@ -149,7 +149,8 @@ def _code_status(workspace: Workspace, database: Database, project: Project, dea
 
 def _points_status(workspace: Workspace, project: Project, deadline: Deadline) -> PointsStatus:
     from sot_pipeline.session import open_session
-    from sot_pipeline.steps.code_points import lag_of_points
+    from sot_pipeline.steps.code_points import code_rows
+    from sot_pipeline.steps.row_points import lag_of_points
 
     try:
         with open_session(
@@ -161,7 +162,7 @@ def _points_status(workspace: Workspace, project: Project, deadline: Deadline) -
             embeds=False,
             kind=Kind.CODE,
         ) as session:
-            return PointsStatus(*lag_of_points(session, project))
+            return PointsStatus(*lag_of_points(session, code_rows(session, project)))
     except SotError as error:
         return PointsStatus(0, 0, str(error))
 

@@ -87,7 +87,8 @@ def _compare_points(
 
 
 def _full_text(session: Session, parsed: ParsedProject) -> Disagreement:
-    plan = session.require_database().plan_fulltext(parsed.project.id, parsed.records, keep=parsed.protected, deep=True)
+    keep = parsed.protected | parsed.project.beside_ledgers
+    plan = session.require_database().plan_fulltext(parsed.project.id, parsed.records, keep=keep, deep=True)
     return Disagreement.told_by(plan)
 
 

@@ -1,27 +1,21 @@
 """Do the code tables agree with the source files, and the points with the rows? Everything is read and hashed anew.
 
-Nothing is changed but one line of `sync_activity`, which makes the next indexing look as closely at points
-that disagreed as this module did.
+Nothing is changed; points are compared in `verify_points.py`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
-from dataclasses import replace
 
 from sot_pipeline.errors import FileUnusable
 from sot_pipeline.outcome import CodeAgreement, Disagreement
-from sot_pipeline.plan import Counts, diff
-from sot_pipeline.session import Session, check_model
-from sot_pipeline.steps.activity import activity_of
+from sot_pipeline.session import Session
 from sot_pipeline.steps.code import code_index
 from sot_pipeline.steps.code_batches import analysed
 from sot_pipeline.steps.code_plan import plan_table
 from sot_pipeline.steps.code_sources import Sources, look
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import CodeTable
-from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Project
 
 
@@ -38,25 +32,12 @@ def verify_code(session: Session, project: Project) -> CodeAgreement:
 
 
 def verify_code_points(session: Session, project: Project) -> Disagreement:
-    """Compare the points of the project's code with those that its rows give: keys and hashes, the vectors as well.
-
-    Raises EmbeddingMismatch, and as `steps.code_points.sync_code_points` does without `execute`.
-    """
+    """Compare the points of the project's code with those that its rows give; raises as `verify_points` does."""
     # An embedder says how files are cut: who compares rows alone need not wait for it.
-    from sot_pipeline.steps.code_points import VERIFICATION, points_of_rows, require_embed
-    from sot_pipeline.steps.points import points_present
+    from sot_pipeline.steps.code_points import code_rows
+    from sot_pipeline.verify_points import verify_points
 
-    started = time.perf_counter()
-    require_embed(project)
-    collection = CollectionId(project.id, Kind.CODE)
-    check_model(*session.require_vectors(), collection, session.deadline)
-    present = points_present(session, collection, deep=True)
-    found = Disagreement.told_by(diff(points_of_rows(session, project), present))
-    done = activity_of(VERIFICATION, len(present), Counts(), (), started)
-    if not found.agrees:
-        done = replace(done, status="disagree")
-    session.require_database().note_verification(project.id, done, session.deadline)
-    return found
+    return verify_points(session, code_rows(session, project))
 
 
 def _forged(session: Session, project: Project, sources: Sources, index: CodeIndex) -> set[str]:

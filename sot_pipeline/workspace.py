@@ -25,6 +25,7 @@ from sot_pipeline.config import (
     read_config,
 )
 from sot_pipeline.errors import ConfigError, UsageError
+from sot_pipeline.plan import SKILL
 from sot_pipeline.redact import redact
 
 CONFIG_NAME = "sot.toml"
@@ -70,6 +71,11 @@ class Project:
     def embeds_code(self) -> bool:
         """Whether what stands in its source files is embedded."""
         return self.code is not None and self.code.embed
+
+    @property
+    def beside_ledgers(self) -> frozenset[str]:
+        """The file_types of what shares the full text with the ledgers."""
+        return frozenset({SKILL} if self.skills else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +316,11 @@ def _project(path: Path, section: ProjectSection, max_bytes: int, require_root: 
             raise ConfigError(
                 f"{path}: project '{section.id}' declares the ledger '{ledger.file_type}' twice.",
                 remedy="A file_type names one file; give the second its own file_type.",
+            )
+        if ledger.file_type == SKILL and section.skills:
+            raise ConfigError(
+                f"{path}: project '{section.id}' has [project.skills] and a ledger '{SKILL}'.",
+                remedy="Skills are searched by that name; give the ledger another file_type.",
             )
         declared.add(ledger.file_type)
         ledgers[ledger.file_type] = _ledger(path, section.id, ledger)

@@ -35,7 +35,7 @@ QueryArgument = Annotated[
 ]
 TypesOption = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger, or code; repeatable."),
+    typer.Option("--type", metavar="FILE_TYPE", help="Only this kind of ledger, or skill, or code; repeatable."),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Entries at most.")]
 ModeOption = Annotated[
@@ -44,7 +44,7 @@ ModeOption = Annotated[
 BatchOption = Annotated[
     str | None, typer.Option("--batch", metavar="FILE", help="One query a line (-: stdin), one JSON document a line.")
 ]
-RefreshOption = Annotated[bool, typer.Option("--refresh", help="First sync the projects whose ledgers have moved on.")]
+RefreshOption = Annotated[bool, typer.Option("--refresh", help="First sync the projects whose files have moved on.")]
 PATHS_SHOWN = 10
 
 
@@ -124,7 +124,8 @@ def _say_answer(answer: SearchAnswer, searching: Searching, workspace: Workspace
 
 def _remedy(searching: Searching, workspace: Workspace) -> str:
     ledgers = [f"sot sync {'--full' if workspace.qdrant else '--db-only'} --execute"] * bool(searching.file_types)
-    return ", ".join([*ledgers, *["sot code index --execute"] * bool(searching.code)])
+    skills = ["sot skills sync --execute"] * bool(searching.skilled)
+    return ", ".join([*ledgers, *skills, *["sot code index --execute"] * bool(searching.code)])
 
 
 def _say_hit(hit: SearchHit, *, several: bool) -> None:

@@ -22,7 +22,7 @@ Sources = Annotated[
     typer.Option(
         "--sources",
         metavar="NAMES",
-        help="What to watch, commas between: ledgers, code.",
+        help="What to watch, commas between: ledgers, code, skills.",
         show_default="all that a project has",
     ),
 ]
@@ -31,7 +31,7 @@ Tables = Annotated[
     typer.Option(
         "--tables",
         metavar="NAMES",
-        help="Only these tables, no points and no README: sot_entries, code_files, codebase_metadata.",
+        help="Only these tables, no points and no README: sot_entries, code_files, codebase_metadata, skills.",
     ),
 ]
 Debounce = Annotated[

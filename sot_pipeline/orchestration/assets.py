@@ -7,15 +7,14 @@ The functions are plain and `ledger_assets` makes assets of them. What a check s
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
 
 from datetime import timedelta
-from functools import partial
 
 import dagster as dg
 
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.orchestration import metadata
+from sot_pipeline.orchestration.group import Group
 from sot_pipeline.orchestration.snapshots import LedgerSnapshot, entries_hash, snapshot_of
 from sot_pipeline.orchestration.steps import (
-    RETRIES,
     WriteOptions,
     log_problems,
     read_current,
@@ -29,11 +28,6 @@ from sot_pipeline.steps.vectors import sync_vectors
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Workspace
 
-GROUP = "ledgers"
-OWNERS = ["team:sot"]
-# One writer at a time: writing steps take the workspace's locks, and waiting in a queue is
-# cheaper than waiting in a process.
-WRITERS_POOL = "sot_writers"
 LEDGER_FILES = "ledger_files"
 # A tag and no option: the job's tags are on its runs however they are launched, its defaults are not.
 REBUILD_TAG = "sot/rebuild"
@@ -119,32 +113,18 @@ def readme_summary(
     )
 
 
-def ledger_assets(
-    workspace: Workspace, partitions: dg.PartitionsDefinition[str], version: str
-) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+def ledger_assets(workspace: Workspace, group: Group) -> list[dg.AssetSpec | dg.AssetsDefinition]:
     """The assets of the group; an asset whose target nobody configured is left out."""
-    asset = partial(
-        dg.asset, group_name=GROUP, owners=OWNERS, partitions_def=partitions, code_version=version, retry_policy=RETRIES
-    )
-    written = partial(asset, pool=WRITERS_POOL)
-    files = dg.AssetSpec(
-        LEDGER_FILES,
-        description="The ledgers as they stand in the project's folder; the sensor reports their hash.",
-        group_name=GROUP,
-        owners=OWNERS,
-        partitions_def=partitions,
-        kinds={"markdown"},
-    )
-    database = "sqlite" if workspace.database_url.startswith("sqlite") else "postgresql"
+    description = "The ledgers as they stand in the project's folder; the sensor reports their hash."
     assets: list[dg.AssetSpec | dg.AssetsDefinition] = [
-        files,
-        asset(deps=[LEDGER_FILES], io_manager_key="snapshots", kinds={"python", "json"})(parsed_ledgers),
-        written(kinds={database}, freshness_policy=FRESHNESS)(db_rows),
+        group.files(LEDGER_FILES, description, "markdown"),
+        group.asset(deps=[LEDGER_FILES], io_manager_key="snapshots", kinds={"python", "json"})(parsed_ledgers),
+        group.written(kinds={group.database}, freshness_policy=FRESHNESS)(db_rows),
     ]
     if has_vectors(workspace):
-        assets.append(written(kinds={"qdrant"}, freshness_policy=FRESHNESS)(vector_points))
+        assets.append(group.written(kinds={"qdrant"}, freshness_policy=FRESHNESS)(vector_points))
     if has_readme(workspace):
-        assets.append(written(kinds={"markdown"})(readme_summary))
+        assets.append(group.written(kinds={"markdown"})(readme_summary))
     return assets
 
 

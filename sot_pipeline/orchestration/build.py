@@ -13,8 +13,11 @@ from sot_pipeline.orchestration.assets import ledger_assets
 from sot_pipeline.orchestration.checks import ledger_checks
 from sot_pipeline.orchestration.code_assets import code_assets
 from sot_pipeline.orchestration.code_checks import code_checks
-from sot_pipeline.orchestration.jobs import code_jobs, scheduled_jobs
+from sot_pipeline.orchestration.group import CODE, LEDGERS, SKILLS, group_of
+from sot_pipeline.orchestration.jobs import CODE_JOBS, SKILL_JOBS, group_jobs, scheduled_jobs
 from sot_pipeline.orchestration.sensors import file_sensors
+from sot_pipeline.orchestration.skill_assets import skill_assets
+from sot_pipeline.orchestration.skill_checks import skill_checks
 from sot_pipeline.orchestration.snapshots import SnapshotIOManager
 from sot_pipeline.workspace import Workspace
 
@@ -27,15 +30,20 @@ def build_definitions(workspace: Workspace, *, resources: Mapping[str, object] |
     Raises ConfigError where a schedule cannot be understood.
     """
     release = version("sot-pipeline")
-    partitions = dg.StaticPartitionsDefinition([project.id for project in workspace.projects])
+    ledgers, code, skills = (group_of(workspace, name, release) for name in (LEDGERS, CODE, SKILLS))
     with warnings.catch_warnings():
         # Dagster calls checks with partitions new, and says so at every load.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        checks = ledger_checks(workspace, partitions)
-        of_code = code_checks(workspace)
+        checks = ledger_checks(workspace, ledgers)
+        of_code = code_checks(workspace, code)
+        of_skills = skill_checks(workspace, skills)
     own = dg.Definitions(
-        assets=[*ledger_assets(workspace, partitions, release), *code_assets(workspace, release)],
-        asset_checks=[*checks, *of_code],
+        assets=[
+            *ledger_assets(workspace, ledgers),
+            *code_assets(workspace, code),
+            *skill_assets(workspace, skills),
+        ],
+        asset_checks=[*checks, *of_code, *of_skills],
         sensors=[*file_sensors(workspace), build_run_failure_sensor()],
         resources={
             "workspace": workspace,
@@ -45,4 +53,9 @@ def build_definitions(workspace: Workspace, *, resources: Mapping[str, object] |
         # One process a run: the multiprocess executor pays seconds of start-up for every step.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, scheduled_jobs(workspace, checks), code_jobs(workspace, of_code))
+    return dg.Definitions.merge(
+        own,
+        scheduled_jobs(workspace, checks),
+        group_jobs(workspace, code, CODE_JOBS, of_code),
+        group_jobs(workspace, skills, SKILL_JOBS, of_skills),
+    )

@@ -7,14 +7,14 @@ a disagreement is found out is `sot_pipeline.verify`.
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import dagster as dg
 
 from sot_pipeline.ledgers.project import read_project
 from sot_pipeline.orchestration.assets import has_readme, has_vectors
+from sot_pipeline.orchestration.group import Group
 from sot_pipeline.orchestration.metadata import cross_counts, disagreement_metadata, problem_table
-from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading, verified
+from sot_pipeline.orchestration.steps import errors_in, reading, verified
 from sot_pipeline.outcome import Disagreement, Mode, ProjectAgreement
 from sot_pipeline.plan import Problem
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
@@ -122,26 +122,31 @@ def project_of(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> 
     return workspace.project(op.partition_key)
 
 
-def ledger_checks(workspace: Workspace, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
+def ledger_checks(workspace: Workspace, group: Group) -> list[dg.AssetChecksDefinition]:
     """The checks of the assets that this workspace has."""
     specs = [
         dg.AssetCheckSpec(
-            name, asset="parsed_ledgers", description=text, blocking=name == ENTRIES_PARSE, partitions_def=partitions
+            name,
+            asset="parsed_ledgers",
+            description=text,
+            blocking=name == ENTRIES_PARSE,
+            partitions_def=group.partitions,
         )
         for name, text in PARSER_CHECKS.items()
     ]
-    check = partial(dg.asset_check, partitions_def=partitions, retry_policy=RETRIES)
     checks = [
         dg.multi_asset_check(specs=specs, can_subset=True)(parser_checks),
-        check(asset="db_rows", blocking=True)(db_matches_ledgers),
+        group.check(asset="db_rows", blocking=True)(db_matches_ledgers),
     ]
     others: list[str] = []
     if has_vectors(workspace):
         others.append("vector_points")
-        checks += [check(asset="vector_points")(function) for function in (vectors_match_ledgers, embedding_dimension)]
+        checks += [
+            group.check(asset="vector_points")(function) for function in (vectors_match_ledgers, embedding_dimension)
+        ]
     if has_readme(workspace):
         others.append("readme_summary")
-        checks.append(check(asset="readme_summary")(readme_matches_ledgers))
+        checks.append(group.check(asset="readme_summary")(readme_matches_ledgers))
     # Last of all, because it waits for every target.
-    checks.append(check(asset="db_rows", additional_deps=others)(all_targets_agree))
+    checks.append(group.check(asset="db_rows", additional_deps=others)(all_targets_agree))
     return checks

@@ -12,18 +12,18 @@ import dagster as dg
 from sot_pipeline.errors import SotError
 from sot_pipeline.index_points import embedded
 from sot_pipeline.orchestration import code_metadata, metadata
-from sot_pipeline.orchestration.assets import OWNERS, WRITERS_POOL
+from sot_pipeline.orchestration.group import OWNERS, WRITERS_POOL, Group
 from sot_pipeline.orchestration.steps import RETRIES, WriteOptions, explained, log_problems, writing
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import hash_text
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code import code_index, sync_code
-from sot_pipeline.steps.code_points import sync_code_points
+from sot_pipeline.steps.code_points import code_rows
+from sot_pipeline.steps.row_points import sync_points
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline.workspace import Project, Workspace
 
-GROUP = "code"
 SOURCE_FILES = "source_files"
 CODE_POINTS = "code_points"
 
@@ -69,11 +69,12 @@ def code_points(
         )
     watch = metadata.Stopwatch()
     with watch.phase("write"), writing(workspace, project, Mode.FULL, config, kind=Kind.CODE) as session:
-        points = sync_code_points(session, project, execute=True, allow_mass_delete=config.allow_mass_delete)
-        rows = _version(session, project, CodeTable.FILES).value
+        rows = code_rows(session, project)
+        points = sync_points(session, rows, execute=True, allow_mass_delete=config.allow_mass_delete)
+        version = _version(session, project, CodeTable.FILES).value
     log_problems(context, points.problems)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(hash_text(f"{rows} {workspace.embedding.model}")),
+        data_version=dg.DataVersion(hash_text(f"{version} {workspace.embedding.model}")),
         metadata=metadata.of_points(CollectionId(project.id, Kind.CODE), points) | watch.metadata,
     )
 
@@ -90,39 +91,20 @@ def _raise(error: SotError | None) -> None:
             raise error
 
 
-def coded_projects(workspace: Workspace) -> tuple[Project, ...]:
-    """The projects that have a code index; without one there is no asset of this group."""
-    return tuple(project for project in workspace.projects if project.code)
-
-
 def has_code_points(workspace: Workspace) -> bool:
     """True where any project's code is embedded; without one there is no asset `code_points`."""
     return bool(embedded(workspace.projects))
 
 
-def code_partitions(workspace: Workspace) -> dg.PartitionsDefinition[str]:
-    """One partition for each project that has a code index."""
-    return dg.StaticPartitionsDefinition([project.id for project in coded_projects(workspace)])
-
-
-def code_assets(workspace: Workspace, version: str) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+def code_assets(workspace: Workspace, group: Group) -> list[dg.AssetSpec | dg.AssetsDefinition]:
     """The assets of the group; none where no project has a code index."""
-    if not coded_projects(workspace):
+    if not group.projects:
         return []
-    partitions = code_partitions(workspace)
-    database = "sqlite" if workspace.database_url.startswith("sqlite") else "postgresql"
     descriptions = {
         CodeTable.FILES: "One row for each source file: its text, and what is defined in it.",
         CodeTable.METADATA: "One row for each source file: its metrics; null, with a reason, where one is not known.",
     }
-    files = dg.AssetSpec(
-        SOURCE_FILES,
-        description="The source files as they stand in the project's folder; the sensor reports their hash.",
-        group_name=GROUP,
-        owners=OWNERS,
-        partitions_def=partitions,
-        kinds={"file"},
-    )
+    files = "The source files as they stand in the project's folder; the sensor reports their hash."
     tables = dg.multi_asset(
         name="code_tables",
         specs=[
@@ -130,39 +112,21 @@ def code_assets(workspace: Workspace, version: str) -> list[dg.AssetSpec | dg.As
                 table.value,
                 deps=[SOURCE_FILES],
                 description=text,
-                group_name=GROUP,
+                group_name=group.name,
                 owners=OWNERS,
-                code_version=version,
-                kinds={database},
+                code_version=group.version,
+                kinds={group.database},
                 skippable=True,
             )
             for table, text in descriptions.items()
         ],
-        partitions_def=partitions,
+        partitions_def=group.partitions,
         retry_policy=RETRIES,
         pool=WRITERS_POOL,
         can_subset=True,
     )(code_tables)
-    graph = dg.asset(
-        deps=[table.value for table in CodeTable],
-        group_name=GROUP,
-        owners=OWNERS,
-        partitions_def=partitions,
-        code_version=version,
-        kinds={database},
-        retry_policy=RETRIES,
-        pool=WRITERS_POOL,
-    )(code_graph)
-    if not has_code_points(workspace):
-        return [files, tables, graph]
-    points = dg.asset(
-        deps=[CodeTable.FILES.value],
-        group_name=GROUP,
-        owners=OWNERS,
-        partitions_def=partitions,
-        code_version=version,
-        kinds={"qdrant"},
-        retry_policy=RETRIES,
-        pool=WRITERS_POOL,
-    )(code_points)
-    return [files, tables, graph, points]
+    graph = group.written(deps=[table.value for table in CodeTable], kinds={group.database})(code_graph)
+    assets: list[dg.AssetSpec | dg.AssetsDefinition] = [group.files(SOURCE_FILES, files, "file"), tables, graph]
+    if has_code_points(workspace):
+        assets.append(group.written(deps=[CodeTable.FILES.value], kinds={"qdrant"})(code_points))
+    return assets

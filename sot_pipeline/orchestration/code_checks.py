@@ -7,16 +7,16 @@ They look at files and tables as they are now. How a disagreement is found out i
 # No postponed annotations: Dagster reads those of its functions while it decorates them.
 
 from collections import Counter
-from functools import partial
 
 import dagster as dg
 
 from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.index_points import embedded
 from sot_pipeline.orchestration.checks import project_of
-from sot_pipeline.orchestration.code_assets import CODE_POINTS, code_partitions, coded_projects, has_code_points
+from sot_pipeline.orchestration.code_assets import CODE_POINTS, has_code_points
+from sot_pipeline.orchestration.group import Group
 from sot_pipeline.orchestration.metadata import disagreement_metadata, problem_table, table
-from sot_pipeline.orchestration.steps import RETRIES, errors_in, reading
+from sot_pipeline.orchestration.steps import errors_in, reading
 from sot_pipeline.outcome import Mode
 from sot_pipeline.steps.code import code_index
 from sot_pipeline.targets.database.code_rows import CodeTable
@@ -65,18 +65,16 @@ def code_points_match_rows(
     return dg.AssetCheckResult(passed=found.agrees, metadata=disagreement_metadata((found,)))
 
 
-def code_checks(workspace: Workspace) -> list[dg.AssetChecksDefinition]:
+def code_checks(workspace: Workspace, group: Group) -> list[dg.AssetChecksDefinition]:
     """The checks of the assets that this workspace has."""
-    if not coded_projects(workspace):
+    if not group.projects:
         return []
-    check = partial(
-        dg.asset_check,
-        asset=CodeTable.FILES.value,
-        partitions_def=code_partitions(workspace),
-        retry_policy=RETRIES,
-    )
-    # The rows of the other table are read as well.
-    checks = [check(additional_deps=[CodeTable.METADATA.value])(code_rows_match_files), check()(parse_errors)]
+    files = CodeTable.FILES.value
+    checks = [
+        # The rows of the other table are read as well.
+        group.check(asset=files, additional_deps=[CodeTable.METADATA.value])(code_rows_match_files),
+        group.check(asset=files)(parse_errors),
+    ]
     if has_code_points(workspace):
-        checks.append(check(asset=CODE_POINTS)(code_points_match_rows))
+        checks.append(group.check(asset=CODE_POINTS)(code_points_match_rows))
     return checks

@@ -7,19 +7,20 @@ What pruning may delete is decided in `prune.py`; runs for changed files are ask
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
 from sot_pipeline.errors import ConfigError
-from sot_pipeline.orchestration.assets import GROUP, REBUILD_TAG
+from sot_pipeline.orchestration.assets import REBUILD_TAG
 from sot_pipeline.orchestration.checks import PARSER_CHECKS
-from sot_pipeline.orchestration.code_assets import GROUP as CODE_GROUP
-from sot_pipeline.orchestration.code_assets import coded_projects
+from sot_pipeline.orchestration.group import LEDGERS, Group
 from sot_pipeline.orchestration.prune import prune_runs
 from sot_pipeline.workspace import Project, Workspace
 
 REFRESH_JOB = "refresh_ledgers"
 REFRESH_CODE_JOB = "refresh_code"
+REFRESH_SKILLS_JOB = "refresh_skills"
 # The tag by which the UI, too, says for which partition a run is.
 PARTITION_TAG = "dagster/partition"
 # Away from the full hour, when the other schedules start.
@@ -31,7 +32,7 @@ def scheduled_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefiniti
 
     Raises ConfigError where `[schedules]` holds something that is no cron string or time zone.
     """
-    ledgers = dg.AssetSelection.groups(GROUP)
+    ledgers = dg.AssetSelection.groups(LEDGERS)
     refresh = dg.define_asset_job(
         REFRESH_JOB, ledgers, description="Bring one project's targets up to date with its ledgers."
     )
@@ -62,28 +63,53 @@ def scheduled_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefiniti
     return dg.Definitions(jobs=[refresh, rebuild, verify, prune_runs], schedules=schedules)
 
 
-def code_jobs(workspace: Workspace, checks: Sequence[dg.AssetChecksDefinition]) -> dg.Definitions:
-    """The two jobs of group `code`, each with a schedule; nothing where no project has a code index.
+@dataclass(frozen=True, slots=True)
+class GroupJobs:
+    """The two jobs of a group beside the ledgers, and the schedules that start them, by their names."""
 
-    The nightly pass also finds what no file says: commits age, and so do hot spots.
-    """
-    projects = coded_projects(workspace)
-    if not projects:
+    refresh: str
+    refreshes: str
+    verify: str
+    verifies: str
+    nightly: str
+    hourly: str
+
+
+# The nightly pass also finds what no file says: commits age, and so do hot spots.
+CODE_JOBS = GroupJobs(
+    REFRESH_CODE_JOB,
+    "Index the source files of one project that changed, and relate all of them.",
+    "verify_code",
+    "Compare the code tables of one project with its files, and its points with them; changes nothing.",
+    "nightly_code_pass",
+    "hourly_verify_code",
+)
+SKILL_JOBS = GroupJobs(
+    REFRESH_SKILLS_JOB,
+    "Bring the skills of one project to agree in files and database, and their points with them.",
+    "verify_skills",
+    "Compare the skills of one project in files, database and points; changes nothing.",
+    "nightly_skills_sync",
+    "hourly_verify_skills",
+)
+
+
+def group_jobs(
+    workspace: Workspace, group: Group, jobs: GroupJobs, checks: Sequence[dg.AssetChecksDefinition]
+) -> dg.Definitions:
+    """The two jobs of a group, each with a schedule; nothing where no project has what the group is made from."""
+    if not group.projects:
         return dg.Definitions()
-    refresh = dg.define_asset_job(
-        REFRESH_CODE_JOB,
-        dg.AssetSelection.groups(CODE_GROUP),
-        description="Index the source files of one project that changed, and relate all of them.",
-    )
+    refresh = dg.define_asset_job(jobs.refresh, dg.AssetSelection.groups(group.name), description=jobs.refreshes)
     verify = dg.define_asset_job(
-        "verify_code",
+        jobs.verify,
         dg.AssetSelection.checks(*(key for check in checks for key in check.check_keys)),
-        description="Compare the code tables of one project with its files, and its points with them; changes nothing.",
+        description=jobs.verifies,
     )
     times = workspace.schedules
     schedules = [
-        _schedule(workspace, "nightly_code_pass", times.nightly_full_rebuild, REFRESH_CODE_JOB, projects),
-        _schedule(workspace, "hourly_verify_code", times.hourly_verify, "verify_code", projects),
+        _schedule(workspace, jobs.nightly, times.nightly_full_rebuild, jobs.refresh, group.projects),
+        _schedule(workspace, jobs.hourly, times.hourly_verify, jobs.verify, group.projects),
     ]
     return dg.Definitions(jobs=[refresh, verify], schedules=schedules)
 

@@ -19,15 +19,17 @@ from sot_pipeline.ledgers.summary import summarize
 from sot_pipeline.orchestration.assets import LEDGER_FILES, has_readme, has_vectors
 from sot_pipeline.orchestration.code_assets import CODE_POINTS, SOURCE_FILES, has_code_points
 from sot_pipeline.orchestration.escape import escape_markdown
+from sot_pipeline.orchestration.group import SKILLS
 from sot_pipeline.orchestration.metadata import Metadata, problem_table
 from sot_pipeline.orchestration.sensors import DATA_VERSION_TAG
+from sot_pipeline.orchestration.skill_assets import SKILL_FILES, SKILL_POINTS, SKILLS_IN_SYNC
 from sot_pipeline.orchestration.snapshots import entries_hash
 from sot_pipeline.plan import Problem, Severity, hash_text
 from sot_pipeline.runtime.tree import tree_hash
 from sot_pipeline.workspace import Project, Workspace, load_workspace
 
 # The source of a batch → the asset of its files.
-FILES = {"ledgers": LEDGER_FILES, "code": SOURCE_FILES}
+FILES = {"ledgers": LEDGER_FILES, "code": SOURCE_FILES, SKILLS: SKILL_FILES}
 # The target in a batch's document → the asset that stands for it.
 ASSETS = {
     "database": "db_rows",
@@ -36,6 +38,8 @@ ASSETS = {
     "code_files": "code_files",
     "codebase_metadata": "codebase_metadata",
     "points": CODE_POINTS,
+    "skills": SKILLS_IN_SYNC,
+    "skill_points": SKILL_POINTS,
 }
 PATHS_SHOWN = 50
 
@@ -63,9 +67,9 @@ def events_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[dg.Ass
     source, files_hash = str(batch["source"]), str(batch["files_hash"])
     project = workspace.project(str(batch["project_id"]))
     metadata = _metadata_of(batch)
-    yield dg.AssetMaterialization(
-        FILES[source], partition=project.id, tags={DATA_VERSION_TAG: files_hash}, metadata=metadata
-    )
+    # A batch of skills says what differed: the hash of all their files comes from the sensor.
+    of_files = None if source == SKILLS else {DATA_VERSION_TAG: files_hash}
+    yield dg.AssetMaterialization(FILES[source], partition=project.id, tags=of_files, metadata=metadata)
     parsed = _read_if_still(project, files_hash) if source == "ledgers" else None
     versions = versions_of(workspace, parsed) if parsed else {}
     for target, counts in written:
@@ -97,6 +101,7 @@ def _targets_of(workspace: Workspace, batch: dict[str, object]) -> Iterator[tupl
         "vectors": has_vectors(workspace),
         "readme": has_readme(workspace),
         "points": has_code_points(workspace),
+        "skill_points": has_vectors(workspace),
     }
     targets = batch["targets"]
     if isinstance(targets, dict):

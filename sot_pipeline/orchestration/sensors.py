@@ -1,4 +1,4 @@
-"""The sensors that start a run when a project's ledgers or source files change.
+"""The sensors that start a run when a project's ledgers, source files or skills change.
 
 What counts as a change is decided in `runtime.tree`; what happens after a failed run is `alerts.py`.
 """
@@ -14,17 +14,26 @@ import dagster as dg
 
 from sot_pipeline.ledgers.files import digest_ledger, stat_ledgers
 from sot_pipeline.orchestration.assets import LEDGER_FILES
-from sot_pipeline.orchestration.code_assets import SOURCE_FILES, coded_projects
+from sot_pipeline.orchestration.code_assets import SOURCE_FILES
 from sot_pipeline.orchestration.cursor import decode, encode
-from sot_pipeline.orchestration.jobs import REFRESH_CODE_JOB, REFRESH_JOB
+from sot_pipeline.orchestration.group import CODE, LEDGERS, SKILLS, projects_of
+from sot_pipeline.orchestration.jobs import REFRESH_CODE_JOB, REFRESH_JOB, REFRESH_SKILLS_JOB
+from sot_pipeline.orchestration.skill_assets import SKILL_FILES
+from sot_pipeline.orchestration.steps import explained
+from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import ProjectState, Stat, changed_paths, look
 from sot_pipeline.steps.code_stats import digest_source, stat_sources
+from sot_pipeline.steps.skill_changes import SkillsLook, has_news, look_at_skills
+from sot_pipeline.targets.database import Database
 from sot_pipeline.workspace import Project, Workspace
 
 # The daemon looks at sensors every 5 s. An interval of 5 would let it pass every other time, because
 # it counts from the end of the last tick.
 INTERVAL_SECONDS = 3
+LOOK_SECONDS = 20.0
 PATHS_IN_TAG = 20
+# What a cursor calls the files of all skills of a project, beside the skills that differ: no id has a "/".
+_ALL_FILES = "/files"
 # The tag by which Dagster reads the data version of an event that no run made.
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -51,8 +60,34 @@ def ledger_file_sensor(context: dg.SensorEvaluationContext, workspace: dg.Resour
 
 def source_file_sensor(context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> dg.SensorResult:
     """Starts one run for each project whose source files changed since the last tick; see `ledger_file_sensor`."""
-    return _tick(
-        context.cursor, Watched(SOURCE_FILES, "source files", coded_projects(workspace), stat_sources, digest_source)
+    coded = projects_of(workspace.projects, CODE)
+    return _tick(context.cursor, Watched(SOURCE_FILES, "source files", coded, stat_sources, digest_source))
+
+
+def skill_sensor(context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]) -> dg.SensorResult:
+    """Starts one run for each project of whose skills any changed since the last tick, in files or database.
+
+    What a run writes agrees, and so starts no other run. The first tick starts one for every project.
+    """
+    before, now_ns = decode(context.cursor), time.time_ns()
+    looks: dict[str, SkillsLook] = {}
+    with Database(workspace.database_url) as database, explained():
+        database.check(Deadline(LOOK_SECONDS))
+        for project in projects_of(workspace.projects, SKILLS):
+            known = before.get(project.id + _ALL_FILES), before.get(project.id)
+            looks[project.id] = look_at_skills(project, database, known, now_ns=now_ns)
+    after = {project_id: look.changes for project_id, look in looks.items()}
+    files = {project_id: look.files for project_id, look in looks.items()}
+    changed = [name for name, state in after.items() if has_news(before.get(name), state)]
+    moved = [name for name, state in files.items() if _moved(before.get(name + _ALL_FILES), state)]
+    cursor = encode(after | {name + _ALL_FILES: state for name, state in files.items()})
+    return dg.SensorResult(
+        run_requests=[_request(name, before.get(name), after[name]) for name in changed],
+        asset_events=[_reported(SKILL_FILES, name, files[name]) for name in moved],
+        skip_reason=None
+        if changed
+        else f"None of {sum(len(look.listing.skills) for look in looks.values())} skills changed.",
+        cursor=cursor,
     )
 
 
@@ -63,15 +98,18 @@ def _tick(cursor: str | None, watched: Watched) -> dg.SensorResult:
         project.id: look(before.get(project.id), watched.stat(project), partial(watched.digest, project), now_ns=now_ns)
         for project in watched.projects
     }
-    changed = [name for name, state in after.items() if name not in before or state.hash != before[name].hash]
-    if not changed:
-        files = sum(len(state.files) for state in after.values())
-        return dg.SensorResult(skip_reason=f"None of {files} {watched.noun} changed.", cursor=encode(after))
+    changed = [name for name, state in after.items() if _moved(before.get(name), state)]
+    files = sum(len(state.files) for state in after.values())
     return dg.SensorResult(
         run_requests=[_request(name, before.get(name), after[name]) for name in changed],
         asset_events=[_reported(watched.asset, name, after[name]) for name in changed],
+        skip_reason=None if changed else f"None of {files} {watched.noun} changed.",
         cursor=encode(after),
     )
+
+
+def _moved(before: ProjectState | None, after: ProjectState) -> bool:
+    return before is None or before.hash != after.hash
 
 
 def _request(project_id: str, before: ProjectState | None, after: ProjectState) -> dg.RunRequest:
@@ -97,15 +135,18 @@ def _reported(asset: str, project_id: str, state: ProjectState) -> dg.AssetMater
 
 
 def file_sensors(workspace: Workspace) -> list[dg.SensorDefinition]:
-    """The sensors, running by default; that of source files only where a project has a code index."""
-    sensors = [(REFRESH_JOB, ledger_file_sensor)]
-    if coded_projects(workspace):
-        sensors.append((REFRESH_CODE_JOB, source_file_sensor))
+    """The sensors, running by default; one for each group that any project has."""
+    sensors = [
+        (LEDGERS, REFRESH_JOB, ledger_file_sensor),
+        (CODE, REFRESH_CODE_JOB, source_file_sensor),
+        (SKILLS, REFRESH_SKILLS_JOB, skill_sensor),
+    ]
     return [
         dg.sensor(
             job_name=job,
             minimum_interval_seconds=INTERVAL_SECONDS,
             default_status=dg.DefaultSensorStatus.RUNNING,
         )(function)
-        for job, function in sensors
+        for group, job, function in sensors
+        if projects_of(workspace.projects, group)
     ]

@@ -30,8 +30,33 @@ def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, .
         if report.error:
             raise report.error
         problems |= dict.fromkeys(problem for project in report.projects for problem in project.problems)
+    if searching.skilled:
+        problems |= dict.fromkeys(_index_skills(workspace, searching))
     if searching.code:
         problems |= dict.fromkeys(_index_lagging(workspace, searching.code))
+    return tuple(problems)
+
+
+def _index_skills(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
+    """Bring rows and points up to date with the files of skills: a search writes no file."""
+    from sot_pipeline.index_points import index_points
+    from sot_pipeline.skills.reconcile import Direction
+    from sot_pipeline.sync_skills import sync_skills_of
+    from sot_pipeline.targets.vectors.kinds import Kind
+
+    behind = {lag.project_id for lag in searching.lagging_skills()}
+    if not behind:
+        return ()
+    projects, deadline = workspace.select(tuple(behind)), searching.deadline
+    report = sync_skills_of(workspace, projects, Direction.EXPORT, execute=True, deadline=deadline)
+    problems = [problem for project in report.projects for problem in project.problems]
+    error = report.error
+    if searching.semantic and not error:
+        found = index_points(workspace, projects, kind=Kind.SKILLS, execute=True, deadline=deadline)
+        problems += [problem for points in found.projects.values() for problem in points.problems]
+        error = found.error
+    if error:
+        raise error
     return tuple(problems)
 
 

@@ -20,7 +20,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.answer import Lag, SearchHit, SearchMode
 from sot_pipeline.search.freshness import Hashes
 from sot_pipeline.search.fusion import SCORE_DIGITS, SEMANTIC_WEIGHT, Candidate, fuse
-from sot_pipeline.search.semantic import Meanings, SemanticIndex
+from sot_pipeline.search.semantic import Asked, Meanings, SemanticIndex
 from sot_pipeline.search.snippet import SNIPPET_CHARS, snippet, words_in
 from sot_pipeline.search.symbols import Symbol, best_symbols, parts_of, symbol_from
 from sot_pipeline.steps.code_sources import Content, look, read_content
@@ -28,7 +28,7 @@ from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.targets.database.code_texts import CodeTexts
-from sot_pipeline.targets.vectors.kinds import CODE, Kind
+from sot_pipeline.targets.vectors.kinds import CODE, CollectionId, Kind
 from sot_pipeline.workspace import Project
 
 
@@ -101,10 +101,10 @@ class CodeSearch:
     def _meanings(self, queries: Sequence[str], depth: int) -> Meanings:
         if self.semantic is None:
             return Meanings(found=((),) * len(queries), held={})
-        projects = [project for project in self.projects if project.embeds_code]
-        return self.semantic.ask(
-            queries, projects, limit=depth, file_types=(CODE,), deadline=self.deadline, kind=Kind.CODE
-        )
+        asked = [
+            Asked(CollectionId(project.id, Kind.CODE), (CODE,)) for project in self.projects if project.embeds_code
+        ]
+        return self.semantic.ask(queries, asked, limit=depth, deadline=self.deadline)
 
     def _hits(self, query: str, candidates: Sequence[Candidate], limit: int, depth: int) -> tuple[SearchHit, ...]:
         found = self._symbols(query, depth) if self.mode.text else {}

@@ -8,10 +8,19 @@ parsed to see how it differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from sot_pipeline.ledgers.model import ParsedLedger
 from sot_pipeline.plan import RecordKey
 from sot_pipeline.search.freshness import LedgerNow
+
+
+class Place(NamedTuple):
+    """Where something that was found stands now: its file, the line (None: no more), and whether it says the same."""
+
+    path: str
+    line: int | None
+    fresh: bool
 
 
 def lines_of(

@@ -10,23 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sot_pipeline.errors import RequirementMissing, UsageError
-from sot_pipeline.plan import RecordKey
+from sot_pipeline.plan import SKILL, RecordKey
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.answer import Lag, SearchAnswer, SearchHit, SearchMode, beside
 from sot_pipeline.search.freshness import Freshness, LedgerNow, compare, look
 from sot_pipeline.search.fusion import SEMANTIC_WEIGHT, Candidate, best_by_entry, fuse, ranked, share_of_best
-from sot_pipeline.search.places import lines_of
-from sot_pipeline.search.semantic import Meanings, SemanticIndex, open_semantic_index
+from sot_pipeline.search.places import Place, lines_of
+from sot_pipeline.search.semantic import Asked, Meanings, SemanticIndex, open_semantic_index
 from sot_pipeline.search.snippet import snippet, words_in
 from sot_pipeline.targets.database import Database
-from sot_pipeline.targets.vectors.kinds import CODE
+from sot_pipeline.targets.vectors.kinds import CODE, CollectionId, Kind
 from sot_pipeline.workspace import Project, Workspace
 
 if TYPE_CHECKING:
     from sot_pipeline.search.code import CodeSearch
+    from sot_pipeline.search.skills import SkillsNow
 
 DEFAULT_LIMIT = 10
 # How far down each list fusion looks. Min–max is as good as the minimum: with the 100 best chunks of
@@ -40,7 +42,8 @@ QUERIES_AT_A_TIME = 16
 class Searching:
     """Opened targets, ready to be asked. `mode` is what is searched in the end, `notes` say why.
 
-    `file_types` are the ledgers that are searched, `code` is asked besides where it was named.
+    `file_types` are the ledgers that are searched, `skilled` the projects whose skills are ranked
+    among them; `code` is asked besides where it was named.
     """
 
     projects: tuple[Project, ...]
@@ -51,6 +54,7 @@ class Searching:
     database: Database
     semantic: SemanticIndex | None
     notes: tuple[str, ...]
+    skilled: tuple[Project, ...] = ()
     code: CodeSearch | None = None
 
     def answers(self, queries: Sequence[str], *, limit: int = DEFAULT_LIMIT) -> Iterator[SearchAnswer]:
@@ -71,6 +75,10 @@ class Searching:
         """The ledgers in which any answer would lag behind the files."""
         return self._freshness(self._look(), self._meanings((), 1)).behind
 
+    def lagging_skills(self) -> tuple[Lag, ...]:
+        """The files of skills in which any answer would lag behind files or rows."""
+        return tuple(lag for skills in self._skills(self._meanings((), 1)) for lag in skills.behind(()))
+
     def _answers(self, queries: Sequence[str], limit: int) -> Iterator[SearchAnswer]:
         ledgers = self._look()
         depth = max(CANDIDATES, limit) if self.mode.meaning else limit
@@ -82,23 +90,21 @@ class Searching:
         freshness = self._freshness(ledgers, meanings)
         lines = lines_of(ledgers, self._recorded_lines, {found.key for ranking in rankings for found, _ in ranking})
         paths = {ledger.scope: ledger.spec.path for ledger in ledgers}
+        skills = self._skills(meanings)
+
         for query, ranking in zip(queries, rankings, strict=True):
+            found = [candidate for candidate, _ in ranking]
+            places = {
+                key: Place(paths[key[:2]], lines.get(key), key in lines and key not in freshness.stale)
+                for key, *_ in found
+                if key[:2] in paths
+            }
+            for each in skills:
+                places |= each.places(found)
+            lags = (each.behind([key.entry_id for key in places if each.has(key)]) for each in skills)
             words = words_in(query)
-            yield SearchAnswer(
-                results=tuple(
-                    SearchHit(
-                        key=found.key,
-                        title=found.title,
-                        path=paths[found.key[:2]],
-                        line=lines.get(found.key),
-                        score=score,
-                        snippet=snippet(found.text, words),
-                        fresh=found.key in lines and found.key not in freshness.stale,
-                    )
-                    for found, score in ranking
-                ),
-                behind=freshness.behind,
-            )
+            hits = tuple(_hit(candidate, score, places[candidate.key], words) for candidate, score in ranking)
+            yield SearchAnswer(hits, (*freshness.behind, *chain.from_iterable(lags)))
 
     def _with_code(
         self, code: CodeSearch, queries: Sequence[str], answers: Iterator[SearchAnswer], limit: int
@@ -108,29 +114,39 @@ class Searching:
             yield beside(answer, found.hits, found.behind, limit)
 
     def _texts(self, query: str, depth: int) -> list[Candidate]:
-        if not self.mode.text or not self.file_types:
+        file_types = (*self.file_types, *[SKILL] * bool(self.skilled))
+        if not self.mode.text or not file_types:
             return []
         found = self.database.search(
             query,
             project_ids=[project.id for project in self.projects],
-            file_types=self.file_types,
+            file_types=file_types,
             limit=depth,
             deadline=self.deadline,
         )
         return [Candidate(match.key, match.score, match.title, match.body) for match in found]
 
     def _meanings(self, queries: Sequence[str], depth: int) -> Meanings:
-        if self.semantic is None or not self.file_types:
+        ledgers = self.projects if self.file_types else ()
+        asked = [Asked(CollectionId(project.id, Kind.DOCS), self.file_types) for project in ledgers]
+        asked += [Asked(CollectionId(project.id, Kind.SKILLS), (SKILL,)) for project in self.skilled]
+        if self.semantic is None or not asked:
             return Meanings(found=((),) * len(queries), held={})
-        return self.semantic.ask(
-            queries, self.projects, limit=depth, file_types=self.file_types, deadline=self.deadline
-        )
+        return self.semantic.ask(queries, asked, limit=depth, deadline=self.deadline)
+
+    def _skills(self, meanings: Meanings) -> tuple[SkillsNow, ...]:
+        if not self.skilled:
+            return ()
+        from sot_pipeline.search.skills import skills_now  # who has no skills need not wait for it
+
+        return skills_now(self.database, self.skilled, meanings.held if self.semantic else None)
 
     def _rank(
         self, texts: Sequence[Candidate], meanings: Sequence[Candidate], limit: int
     ) -> list[tuple[Candidate, float]]:
         """The best entries with the chunk that shows why: where words matched, the one with the words."""
         known = {(project.id, spec.file_type) for project in self.projects for spec in project.ledgers}
+        known |= {(project.id, SKILL) for project in self.skilled}
         by_text = best_by_entry(found for found in texts if found.key[:2] in known)
         by_meaning = best_by_entry(found for found in meanings if found.key[:2] in known)
         bm25 = {key: found.score for key, found in by_text.items()}
@@ -168,6 +184,18 @@ class Searching:
         return compare(ledgers, indexed, searched)
 
 
+def _hit(found: Candidate, score: float, place: Place, words: Sequence[str]) -> SearchHit:
+    return SearchHit(
+        key=found.key,
+        title=found.title,
+        path=place.path,
+        line=place.line,
+        score=score,
+        snippet=snippet(found.text, words),
+        fresh=place.fresh,
+    )
+
+
 def _storable(query: str) -> str:
     """`query` without what no ledger can hold and no database takes: NUL, halves of surrogate pairs."""
     return query.replace("\0", " ").encode("utf-8", "replace").decode()
@@ -182,17 +210,21 @@ def open_search(
     file_types: Sequence[str] = (),
     deadline: Deadline,
 ) -> Iterator[Searching]:
-    """Open what `mode` asks, for any number of queries; `file_types` empty means every ledger.
+    """Open what `mode` asks, for any number of queries; `file_types` empty means every ledger and all skills.
 
     Code is searched where `file_types` names "code": symbols by keyword, and where it is embedded
     chunks by meaning. A hybrid search without Qdrant is one by keyword, with a note. Raises
     UsageError for an unknown file_type, RequirementMissing where the mode's targets cannot be used.
     A database or a collection that was never synced is empty, and its answers are not fresh.
     """
-    wanted = _file_types(projects, [file_type for file_type in file_types if file_type != CODE])
+    skilled = tuple(project for project in projects if project.skills and (not file_types or SKILL in file_types))
+    elsewhere = {CODE, *[SKILL] * bool(skilled)}
+    wanted = _file_types(projects, [name for name in file_types if name not in elsewhere])
     code_mode = _mode_of_code(projects, mode) if CODE in file_types else None
     if code_mode and set(file_types) == {CODE}:
-        mode, wanted = code_mode, ()
+        mode = code_mode
+    if file_types and elsewhere.issuperset(file_types):
+        wanted = ()
     notes: tuple[str, ...] = ()
     if workspace.qdrant is None and mode is SearchMode.HYBRID:
         mode = SearchMode.KEYWORD
@@ -201,7 +233,7 @@ def open_search(
     semantic = open_semantic_index(workspace, deadline) if mode.meaning else None
     weight = SEMANTIC_WEIGHT if workspace.semantic_weight is None else workspace.semantic_weight
     with Database(workspace.database_url) as database:
-        searching = Searching(projects, wanted, mode, weight, deadline, database, semantic, notes)
+        searching = Searching(projects, wanted, mode, weight, deadline, database, semantic, notes, skilled)
         yield replace(searching, code=_open_code(searching, code_mode)) if code_mode else searching
 
 
@@ -236,7 +268,7 @@ def _file_types(projects: Sequence[Project], wanted: Sequence[str]) -> tuple[str
     known = tuple(dict.fromkeys(spec.file_type for project in projects for spec in project.ledgers))
     for file_type in wanted:
         if file_type not in known:
-            there_are = ", ".join((*known, CODE))
+            there_are = ", ".join(dict.fromkeys((*known, SKILL, CODE)))
             raise UsageError(f"Nothing searched has the type '{file_type}'.", remedy=f"There are: {there_are}.")
     return tuple(dict.fromkeys(wanted)) or known
 

@@ -6,9 +6,10 @@ files. The engines are in `targets/vectors`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 from sot_pipeline.embedding.embedder import Embedder
 from sot_pipeline.errors import VectorStoreUnavailable
@@ -17,10 +18,17 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.search.freshness import Hashes
 from sot_pipeline.search.fusion import Candidate
 from sot_pipeline.targets.vectors import open_store
-from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
+from sot_pipeline.targets.vectors.kinds import CollectionId
 from sot_pipeline.targets.vectors.points import entry_hashes
 from sot_pipeline.targets.vectors.store import Match, VectorStore
-from sot_pipeline.workspace import Project, Workspace
+from sot_pipeline.workspace import Workspace
+
+
+class Asked(NamedTuple):
+    """A collection, and which file_types in it are searched."""
+
+    collection: CollectionId
+    file_types: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,12 @@ class SemanticIndex:
     def ask(
         self,
         queries: Sequence[str],
-        projects: Sequence[Project],
+        asked: Iterable[Asked],
         *,
         limit: int,
-        file_types: Sequence[str],
         deadline: Deadline,
-        kind: Kind = Kind.DOCS,
     ) -> Meanings:
-        """The `limit` nearest chunks for each query, over the collections of `kind` of all `projects`.
+        """The `limit` nearest chunks for each query, of each of the collections that are `asked`.
 
         Each collection is opened once, after the queries are embedded, and so locked only while it
         is read. Raises EmbeddingMismatch, VectorStoreUnavailable or EmbeddingFailed.
@@ -58,12 +64,11 @@ class SemanticIndex:
         vectors = embedder.embed(texts, deadline).tolist() if texts else []
         found: list[list[Candidate]] = [[] for _ in queries]
         held: dict[RecordKey, str] = {}
-        for project in projects:
-            of_project = CollectionId(project.id, kind)
+        for collection_id, file_types in asked:
             with self.store.open(
-                of_project, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
+                collection_id, model=embedder.model, dimension=embedder.dimension, write=False, deadline=deadline
             ) as collection:
-                held |= entry_hashes(collection.fingerprints(deep=False, deadline=deadline), of_project)
+                held |= entry_hashes(collection.fingerprints(deep=False, deadline=deadline), collection_id)
                 for candidates, vector in zip(found, vectors, strict=True):
                     matches = collection.search(vector, limit=limit, file_types=file_types, deadline=deadline)
                     # A text without any known word has no direction, and so no cosine.

@@ -22,7 +22,12 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 # Our own: a file being written, or a skill being moved. Never part of a skill.
 TEMPORARY = re.compile(r"\.sot-.*\.tmp")
 # What tools keep for themselves beside the files.
-_NOT_OURS = frozenset({".git", ".sot"})
+_NO_SKILLS = frozenset({".git", ".sot"})
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file or folder of that name is never part of a skill: a tool keeps it for itself."""
+    return name in _NO_SKILLS or TEMPORARY.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ class _Search:
             entries = sorted(listed, key=lambda entry: entry.name)
         temporaries = [entry.name for entry in entries if TEMPORARY.fullmatch(entry.name)]
         self.temporaries += [folder + name for name in temporaries]
-        return [entry for entry in entries if entry.name not in _NOT_OURS and entry.name not in temporaries]
+        return [entry for entry in entries if not is_ours(entry.name)]
 
     def _look_below(self, folder: str, skill: str | None) -> None:
         try:
@@ -166,7 +171,7 @@ def usable_path(path: str) -> str | None:
     for part in path.split("/"):
         if part in {"", ".", ".."}:
             return "it is absolute or has an empty, '.' or '..' part"
-        if part in _NOT_OURS or TEMPORARY.fullmatch(part) or part == DOCUMENT:
+        if is_ours(part) or part == DOCUMENT:
             return f"'{part}' is a name that is never a skill's"
         if any(ord(sign) < ord(" ") for sign in part) or len(part.encode(errors="replace")) > _LONGEST_NAME:
             return f"'{part[:40]!r}' is no name for a file"

@@ -59,8 +59,15 @@ class Skill:
     @property
     def folder_hash(self) -> str:
         """SHA-256 (hex) over names, bytes and executable bits of all files, wherever the folder is."""
-        lines = [f"{sha256(file.content).hexdigest()} {file.executable:d} {name}" for name, file in self.files.items()]
-        return sha256("\0".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
+        return hash_of_files(
+            {name: f"{sha256(file.content).hexdigest()} {file.executable:d}" for name, file in self.files.items()}
+        )
+
+
+def hash_of_files(digests: Mapping[str, str]) -> str:
+    """`Skill.folder_hash`, from the SHA-256 of each file's bytes, a blank, and 1 where it is executable, else 0."""
+    lines = [f"{digest} {name}" for name, digest in digests.items()]
+    return sha256("\0".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def sync_rows(
         found = _plan_rows(parsed, rows.fingerprints(deep=deep), allow_mass_delete)
         rows.apply(found.plan)
         untouchable = found.parsed.protected | found.refused
-        rows.apply_fulltext(parsed.records, keep=untouchable, deep=deep)
+        rows.apply_fulltext(parsed.records, keep=untouchable | parsed.project.beside_ledgers, deep=deep)
         rows.record_sources(_agreed_files(parsed, untouchable), keep=untouchable)
         outcome = _rows_outcome(found)
         rows.record(activity_of("database", len(parsed.records), outcome.counts, outcome.problems, started))

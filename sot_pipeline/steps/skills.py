@@ -27,6 +27,7 @@ from sot_pipeline.steps.skills_state import SkillsState, look, paths_of, status_
 from sot_pipeline.targets.database import Activity
 from sot_pipeline.targets.database.skill_model import StoredConflict
 from sot_pipeline.targets.database.skill_store import SkillStore
+from sot_pipeline.targets.database.skill_texts import SkillTexts
 from sot_pipeline.targets.skill_folders import SkillFolders
 from sot_pipeline.workspace import Project
 
@@ -115,6 +116,7 @@ def sync_skills(
         folders.tidy(state.temporaries)
         try:
             applied = applying.apply(plan, untouched, choice.force)
+            SkillTexts(store.database, project.id).refresh(session.deadline)
             outcome = replace(outcome, problems=(*outcome.problems, *applied))
             store.database.record_activity(project.id, _activity(outcome, started), session.deadline)
         except SotError as error:

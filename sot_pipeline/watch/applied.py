@@ -9,7 +9,8 @@ from sot_pipeline.watch.source import Result
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`paths` (below the project's root) changed since the last batch; `files_hash` is of all files of the source.
+    """`paths` (below the project's root) changed since the last batch; `files_hash` is of all files of the source,
+    with skills of what differed.
 
     `milliseconds` is what applying took. With an error in `result` all tries failed; the watcher
     goes on, and comes back to it.

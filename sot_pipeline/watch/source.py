@@ -42,13 +42,15 @@ class Result:
     """What applying one project came to: counts by target, problems in its files, what stopped it.
 
     With an `error` the project is tried again; `targets` then hold what was done before. What is
-    `unfinished` goes on with `Source.finish`.
+    `unfinished` goes on with `Source.finish`. `after` is what was applied, where a source that also
+    writes what it looks at does not find it any more.
     """
 
     targets: Mapping[str, Json]
     problems: tuple[Problem, ...] = ()
     error: SotError | None = None
     unfinished: bool = False
+    after: ProjectState | None = None
 
     def joined(self, rest: Result) -> Result:
         """This and what finishing it came to; a problem that both found is there once."""

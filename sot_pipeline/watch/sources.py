@@ -7,12 +7,14 @@ from collections.abc import Collection
 from sot_pipeline.errors import RequirementMissing, UsageError
 from sot_pipeline.watch.code import CodeSource
 from sot_pipeline.watch.ledgers import LedgerSource
+from sot_pipeline.watch.skills import SkillSource
 from sot_pipeline.watch.source import Source
 from sot_pipeline.workspace import Project, Workspace
 
-SOURCES: dict[str, type[LedgerSource] | type[CodeSource]] = {
+SOURCES: dict[str, type[LedgerSource] | type[CodeSource] | type[SkillSource]] = {
     LedgerSource.name: LedgerSource,
     CodeSource.name: CodeSource,
+    SkillSource.name: SkillSource,
 }
 
 
@@ -37,7 +39,9 @@ def open_sources(
     if missing and names is not None:
         raise RequirementMissing(
             f"No project has {' or '.join(missing)} to watch.",
-            remedy="A project has code where sot.toml has [project.code] below its [[project]].",
+            remedy="A project has them where sot.toml has "
+            + " or ".join(f"[project.{name}]" for name in missing)
+            + " below its [[project]].",
         )
     return tuple(had)
 

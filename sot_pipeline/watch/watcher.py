@@ -241,7 +241,7 @@ class Watcher:
                 known.told = result.error.message
                 self._tell(applied)
             return
-        known.applied = state
+        known.applied = result.after or state
         self._retries.succeeded(unit)
         self._tell_unfinished((unit,))
         if result.unfinished:

@@ -95,7 +95,7 @@ def test_status_tells_that_no_watcher_ever_ran_that_one_runs_and_that_it_ended(k
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--sources", "ledgers,dreams"), "Unknown source 'dreams'. --sources knows: ledgers, code."),
+        (("--sources", "ledgers,dreams"), "Unknown source 'dreams'. --sources knows: ledgers, code, skills."),
         (("--tables", "dreams"), "Unknown table 'dreams'. --tables knows: sot_entries, code_files, codebase_metadata."),
     ],
 )

@@ -41,7 +41,7 @@ def write_project(root: Path) -> None:
 
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> MakeWorkspace:
-    """Builds a workspace with three ledgers a project, a code index for those in `code`, points in `embed`."""
+    """Builds a workspace with three ledgers a project; `code`, `embed`, `skills` name those that have such."""
 
     def make(
         *ids: str,
@@ -50,6 +50,7 @@ def make_workspace(tmp_path: Path) -> MakeWorkspace:
         settings: str = "",
         code: Collection[str] = (),
         embed: Collection[str] = (),
+        skills: Collection[str] = (),
     ) -> Workspace:
         text = "[workspace]\n" + ('qdrant = ".sot/qdrant"\n' if qdrant else "") + 'embedding = "local"\n' + settings
         for project_id in ids or ("alpha",):
@@ -57,6 +58,8 @@ def make_workspace(tmp_path: Path) -> MakeWorkspace:
             text += PROJECT.format(id=project_id, readme='readme = "README.md"' if readme else "")
             if project_id in code:
                 text += '[project.code]\ninclude = ["src/**"]\n' + "embed = true\n" * (project_id in embed)
+            if project_id in skills:
+                text += "[project.skills]\n"
         config = tmp_path / "sot.toml"
         config.write_text(text)
         return load_workspace(config, env={})

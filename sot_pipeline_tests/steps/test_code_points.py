@@ -21,8 +21,8 @@ from sot_pipeline.errors import (
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.steps import code_points, points
-from sot_pipeline.steps.code_points import sync_code_points
+from sot_pipeline.steps import code_points, points, row_points
+from sot_pipeline.steps.code_points import code_rows
 from sot_pipeline.targets.vectors.points import point_id
 from sot_pipeline.targets.vectors.shard import load_shard
 from sot_pipeline.targets.vectors.versions import Versions
@@ -225,7 +225,7 @@ def test_while_embedding_fails_old_points_stay_and_the_next_run_goes_on(embedded
 
 def test_what_a_run_wrote_before_it_failed_is_kept(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     studio.index()
-    monkeypatch.setattr(code_points, "GROUP_BYTES", 1)
+    monkeypatch.setattr(row_points, "GROUP_BYTES", 1)
 
     with no_service_for("src/glaze.py"):
         assert isinstance(studio.embed().error, EmbeddingFailed)
@@ -302,7 +302,7 @@ def test_code_that_is_not_embedded_is_left_alone(tmp_path: Path, sqlite_url: str
 
     assert studio.embed().projects == {}
     with opened(studio.workspace()) as session, pytest.raises(RequirementMissing, match="not embedded"):
-        sync_code_points(session, studio.workspace().projects[0], execute=True)
+        code_rows(session, studio.workspace().projects[0])
 
 
 def test_on_a_server_points_follow_as_well(tmp_path: Path, sqlite_url: str) -> None:

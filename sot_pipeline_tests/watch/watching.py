@@ -19,6 +19,7 @@ from typing import Any
 
 from sot_pipeline.errors import SotError
 from sot_pipeline.outcome import Mode
+from sot_pipeline_tests.skill_workspaces import Guild
 from sot_pipeline_tests.workspaces import Kiln
 
 SOT = str(Path(sys.executable).with_name("sot"))
@@ -68,7 +69,7 @@ class Watching:
 
 @contextmanager
 def watching(
-    kiln: Kiln, *arguments: str, environment: Mapping[str, str] | None = None, caught_up: bool = True
+    kiln: Kiln | Guild, *arguments: str, environment: Mapping[str, str] | None = None, caught_up: bool = True
 ) -> Iterator[Watching]:
     """`sot watch --json` in the folder of `kiln`, once it has caught up."""
     process = subprocess.Popen(

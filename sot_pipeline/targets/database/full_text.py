@@ -10,7 +10,7 @@ without reading any text. How rows are stored and ranked is each database's own 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import cast
 
@@ -40,22 +40,28 @@ def documents_of(record: Record) -> list[Document]:
     return [Document(*record.key, number, mark, title, chunk) for number, chunk in enumerate(chunks)]
 
 
-def fingerprints(engine: Engine, project_id: str) -> dict[RecordKey, str]:
-    """Key → content hash of the entry as it was indexed, `DAMAGED` where its rows are not complete."""
+def fingerprints(engine: Engine, project_id: str, file_type: str | None = None) -> dict[RecordKey, str]:
+    """Key → content hash of the entry as it was indexed, `DAMAGED` where its rows are not complete.
+
+    Of one `file_type`, or of all.
+    """
     if not engine.full_text.is_ready():
         return {}
     ids, fingerprint = engine.gathered("entry_id"), engine.gathered("fingerprint")
-    sql = f"SELECT file_type, {ids}, {fingerprint} FROM sot_fulltext WHERE project_id = ? GROUP BY file_type"
+    where, parameters = "project_id = ?", [project_id]
+    if file_type is not None:
+        where, parameters = f"{where} AND file_type = ?", [project_id, file_type]
+    sql = f"SELECT file_type, {ids}, {fingerprint} FROM sot_fulltext WHERE {where} GROUP BY file_type"
     found: dict[RecordKey, str] = {}
-    for file_type, entry_ids, prints in engine.query(sql, (project_id,)):
+    for kind, entry_ids, prints in engine.query(sql, parameters):
         rows = list(zip(listed(entry_ids), listed(prints), strict=True))
         marks = dict(rows)
         counts = Counter(entry_id for entry_id, _ in rows)
         hashes = [_whole(mark, counts[entry_id]) for entry_id, mark in marks.items()]
-        found.update(zip(keys_of(project_id, file_type, marks), hashes, strict=True))
+        found.update(zip(keys_of(project_id, kind, marks), hashes, strict=True))
         if len(set(rows)) > len(marks):  # rows of one entry that say different things
             mixed = [entry_id for entry_id, mark in set(rows) if mark != marks[entry_id]]
-            found.update(dict.fromkeys(keys_of(project_id, file_type, mixed), DAMAGED))
+            found.update(dict.fromkeys(keys_of(project_id, kind, mixed), DAMAGED))
     return found
 
 
@@ -98,6 +104,17 @@ def _altered(engine: Engine, project_id: str, records: Iterable[Record]) -> set[
         if key in wanted and [Document(*row) for row in stored] != documents_of(wanted[key]):
             altered.add(key)
     return altered
+
+
+def write(engine: Engine, plan_of: Callable[[], Plan[RecordKey, Record]], *, sound: bool) -> Plan[RecordKey, Record]:
+    """Make the index usable where it is not `sound`, then do what `plan_of` says, and answer that."""
+    if not sound:
+        engine.full_text.prepare()
+    found = plan_of()
+    apply(engine, found)
+    if not (sound and found.is_empty):
+        engine.full_text.finish()
+    return found
 
 
 def apply(engine: Engine, plan: Plan[RecordKey, Record]) -> None:

@@ -17,7 +17,7 @@ from typing import cast
 
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.skills.model import Move, Skill
-from sot_pipeline.targets.database import skill_base, skill_conflicts, skill_moves, skill_writing
+from sot_pipeline.targets.database import skill_base, skill_conflicts, skill_moves, skill_texts, skill_writing
 from sot_pipeline.targets.database.database import Database
 from sot_pipeline.targets.database.engine import Engine, Row, Value
 from sot_pipeline.targets.database.skill_model import (
@@ -88,7 +88,9 @@ class SkillStore:
         one whose path belongs to another. Skills may swap paths. The uids of `inserts` are new.
         """
         with self.database.changing(self.project_id, deadline) as (engine, _):
-            return skill_writing.apply(engine, self.project_id, inserts, updates, deletes)
+            written = skill_writing.apply(engine, self.project_id, inserts, updates, deletes)
+            skill_texts.refresh(engine, self.project_id)
+        return written
 
     def commit(self, batch: Batch, deadline: Deadline) -> Written:
         """Write a batch in one transaction; of a skill whose row is not the expected one nothing is."""
@@ -104,6 +106,7 @@ class SkillStore:
             skill_moves.note(engine, self.project_id, [move for move in batch.moves if move.uid not in failed])
             skill_moves.forget(engine, self.project_id, batch.finished)
             skill_base.follow(engine, self.project_id, batch.arrived)
+            skill_texts.refresh(engine, self.project_id)
         return written
 
     def moves(self) -> list[Move]:

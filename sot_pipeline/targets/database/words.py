@@ -40,8 +40,12 @@ def query_words(query: str) -> list[str]:
 
 
 def names_in(query: str) -> set[str]:
-    """What in `query` could be the id of an entry, in upper case: `build-163?` → `BUILD-163`."""
-    return {word.strip(".,;:!?\"'()[]`").upper() for word in query.split()}
+    """What in `query` could be the id of an entry, in upper case: `build-163?` → `BUILD-163`.
+
+    Letters alone are a word and no id: who asks about testing does not name the skill `testing`.
+    """
+    words = (word.strip(".,;:!?\"'()[]`") for word in query.split())
+    return {word.upper() for word in words if not word.isalpha()}
 
 
 def weigh(heading: Iterable[str], body: Iterable[str], stems: Stems) -> dict[str, int]:

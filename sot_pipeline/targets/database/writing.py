@@ -47,12 +47,9 @@ class Writing:
         """
         engine, project_id = self._engine, self._project_id
         sound = engine.full_text.is_ready() and not (deep and engine.full_text.unsound(project_id))
-        if not sound:
-            engine.full_text.prepare()
-        plan = full_text.plan(engine, project_id, records, keep=keep, deep=deep)
-        full_text.apply(engine, plan)
-        if not (sound and plan.is_empty):
-            engine.full_text.finish()
+        plan = full_text.write(
+            engine, lambda: full_text.plan(engine, project_id, records, keep=keep, deep=deep), sound=sound
+        )
         reach(Failpoint.FULL_TEXT_APPLIED)
         return plan
 

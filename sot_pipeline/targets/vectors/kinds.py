@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sot_pipeline.plan import SKILL
+
 # The file_type of what is in source files.
 CODE = "code"
 
@@ -32,7 +34,7 @@ class Kind(StrEnum):
         return _REBUILD[self]
 
 
-_FILE_TYPES = {Kind.DOCS: "[a-z][a-z0-9_]*", Kind.CODE: CODE, Kind.SKILLS: "skill"}
+_FILE_TYPES = {Kind.DOCS: "[a-z][a-z0-9_]*", Kind.CODE: CODE, Kind.SKILLS: SKILL}
 _REBUILD = {
     Kind.DOCS: "sot sync --full --rebuild --execute",
     Kind.CODE: "sot code index --rebuild --execute",

@@ -1,7 +1,7 @@
-"""From the rows of `code_files` and a collection's fingerprints to what is to be done, file by file. Pure.
+"""From hashes of rows and a collection's fingerprints to what is to be done, row by row. Pure.
 
-The same two protections as in `code_plan`: points of a file of which nobody knows what it holds are
-not touched, and a plan that would lose the points of a large part of the files is refused.
+The same two protections as in `code_plan`: points of a row of which nobody knows what it holds are
+not touched, and a plan that would lose the points of a large part of the rows is refused.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from sot_pipeline.plan import Problem, RecordKey, Severity, is_mass_delete
 from sot_pipeline.steps.code_plan import MASS_DELETE_CHECK
-from sot_pipeline.targets.vectors.kinds import CODE, CollectionId
+from sot_pipeline.targets.vectors.kinds import CollectionId
 from sot_pipeline.targets.vectors.points import point_key, record_of_point
 
 
 @dataclass(frozen=True, slots=True)
-class FilesPlan:
+class PointsPlan:
     """`lagging` are the paths whose points are not those of their rows, `gone` the keys of points without a row.
 
     `held` are the points there are (path → key → fingerprint). Those of `kept` paths stay as they
@@ -37,18 +37,18 @@ class FilesPlan:
         return sum(key not in touched for points in self.held.values() for key in points)
 
 
-def plan_files(
+def plan_points(
     rows: Mapping[str, str],
     present: Mapping[str, str],
     collection: CollectionId,
     *,
     every: bool = False,
     may_delete_many: bool = False,
-) -> FilesPlan:
+) -> PointsPlan:
     """What makes a collection that holds `present` follow `rows` (path → content hash, "" where nobody knows).
 
-    With `every` all files are compared point by point. Without `may_delete_many` a plan that loses
-    the points of over a fifth of the files deletes none of them.
+    With `every` all are compared point by point. Without `may_delete_many` a plan that loses
+    the points of over a fifth of the rows deletes none of them.
     """
     held, foreign = _by_path(present, collection)
     kept = frozenset(path for path, content_hash in rows.items() if not content_hash)
@@ -61,16 +61,16 @@ def plan_files(
     arrived = {rows[path] for path in lagging if path not in held}
     lost = [path for path in extra if not _hashes_in(held[path]) & arrived]
     if may_delete_many or not is_mass_delete(len(lost), len(held)):
-        return FilesPlan(lagging, (*foreign, *(key for path in extra for key in held[path])), held, kept)
+        return PointsPlan(lagging, (*foreign, *(key for path in extra for key in held[path])), held, kept)
     refused = Problem(
         check=MASS_DELETE_CHECK,
         severity=Severity.ERROR,
         path=".",
         line=None,
-        message=f"{len(lost)} of {len(held)} files that have points have no row any more: refused, no point of theirs "
-        "is deleted. If they are meant to be gone, run again with --allow-mass-delete.",
+        message=f"{len(lost)} of {len(held)} entries that have points have no row any more: refused, no point of "
+        "theirs is deleted. If they are meant to be gone, run again with --allow-mass-delete.",
     )
-    return FilesPlan(lagging, foreign, held, kept, (refused,))
+    return PointsPlan(lagging, foreign, held, kept, (refused,))
 
 
 def in_groups(paths: Sequence[str], sizes: Mapping[str, int], limit: int) -> Iterator[tuple[str, ...]]:
@@ -88,7 +88,7 @@ def in_groups(paths: Sequence[str], sizes: Mapping[str, int], limit: int) -> Ite
 
 
 def _by_path(present: Mapping[str, str], collection: CollectionId) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
-    """The points by the path of their file, and the keys that are none of ours."""
+    """The points by the path of their row, and the keys that are none of ours."""
     held: defaultdict[str, dict[str, str]] = defaultdict(dict)
     foreign = []
     for key, fingerprint in present.items():
@@ -101,11 +101,11 @@ def _by_path(present: Mapping[str, str], collection: CollectionId) -> tuple[dict
 
 
 def _first(collection: CollectionId, path: str) -> str:
-    return point_key(RecordKey(collection.project_id, CODE, path), 0)
+    return point_key(RecordKey(collection.project_id, collection.kind.file_types, path), 0)
 
 
 def _is_whole(points: Mapping[str, str], content_hash: str, first: str) -> bool:
-    """Whether these are all points of a file with that hash: its first one is written last."""
+    """Whether these are all points of a row with that hash: its first one is written last."""
     return first in points and _hashes_in(points) == {content_hash}
 
 
