@@ -88,7 +88,7 @@ def test_a_merged_file_can_be_taken(torn: Workshop, sot: Command) -> None:
     ("content", "told"),
     [
         (b"---\nname: [\n---\n", "merged.md:3: The front matter is no valid YAML"),
-        (b"\xff\xfe", "merged.md:1: The file is not UTF-8."),
+        (b"\xff\xfe", "merged.md:1: The file is not UTF-8"),
         (None, "merged.md is no file."),
     ],
 )
