@@ -14,7 +14,7 @@ from pathlib import Path
 from sot_pipeline.errors import SotError
 from sot_pipeline.index_points import embed_ahead, index_points
 from sot_pipeline.outcome import SkillChanges, SkillsOutcome
-from sot_pipeline.plan import Json, Problem, Severity
+from sot_pipeline.plan import Json
 from sot_pipeline.runtime.background import Background
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import FileState, ProjectState
@@ -153,17 +153,7 @@ def _result_of(outcome: SkillsOutcome) -> Result:
         "skills": _counts(outcome.database, outcome),
         "skill_files": _counts(outcome.files, outcome),
     }
-    conflicts = (
-        Problem("skill_conflicts", Severity.ERROR, each.path, None, f"Both sides changed '{each.field}'. {_DECIDE}")
-        for each in outcome.conflicts
-    )
-    quarantined = (
-        Problem("skills_readable", Severity.ERROR, path, None, reason) for path, reason in outcome.quarantined.items()
-    )
-    return Result(targets, (*outcome.problems, *conflicts, *quarantined), outcome.error)
-
-
-_DECIDE = "See 'sot skills conflicts', and decide with 'sot skills resolve'."
+    return Result(targets, (*outcome.problems, *outcome.waiting), outcome.error)
 
 
 def _counts(changes: SkillChanges | None, outcome: SkillsOutcome) -> Json:
