@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
-    """Sync what `searching` asks (ledgers, skills, code; of each the points where it asks them) of every project that lags.
+    """Sync what `searching` asks of every project that lags: ledgers, skills, code, and points.
 
     Returns what is wrong in their files; raises what stops a sync: LockNotAcquired and the like.
     """

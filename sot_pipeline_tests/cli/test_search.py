@@ -277,4 +277,4 @@ def test_a_refresh_names_skills_that_cannot_be_read_as_problems(guild: Guild, so
     answer = sot("search", "straw", "--type", "skill", "--mode", "keyword", "--refresh", "--json")
 
     assert (answer.json()["fresh"], answer.json()["behind"]) == (False, ["skills/pack/SKILL.md"])
-    assert "error: pack line 2" in answer.err
+    assert "error: pack line 1" in answer.err
