@@ -144,7 +144,11 @@ LEDGER_PICTURES = (
 # The live update comes first: the sensor's run follows within seconds.
 CODE_PICTURES = (
     ("live-update", "/assets/code_files?view=events", ("changed_files", "milliseconds")),
-    ("code-assets", "/locations/sot_pipeline/asset-groups/code/lineage", ("code_graph", "2 / 2 Passed")),
+    (
+        "code-assets",
+        "/locations/sot_pipeline/asset-groups/code/lineage",
+        ("code_graph", "code_points", "2 / 2 Passed", "1 / 1 Passed"),
+    ),
     ("code-hot-spots", "/assets/code_graph?view=partitions&partition=sot", ("hot_spots", "complexity")),
 )
 CODE_CONFIG = """\
@@ -159,7 +163,7 @@ root = "repository"
 [project.code]
 include = ["sot_pipeline/**"]
 exclude = ["sot_pipeline/templates/**"]
-# embed = true
+embed = true
 """
 EDITED = "sot_pipeline/plan.py"
 

@@ -292,6 +292,15 @@ class CodeAgreement:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillsAgreement:
+    """What a verification found in the skills of one project: paths, and how many are as they were agreed on."""
+
+    skills: Disagreement
+    agreed: int
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectAgreement:
     """What a verification found in one project; a target that is not configured is None.
 
@@ -306,13 +315,22 @@ class ProjectAgreement:
     counts: Mapping[str, Mapping[str, int]]
     problems: tuple[Problem, ...] = ()
     code: CodeAgreement | None = None
+    skills: SkillsAgreement | None = None
 
     @property
     def agree(self) -> bool:
         """True where every target agrees with the files."""
+        return (
+            self.ledgers_agree
+            and (self.code is None or self.code.agree)
+            and (self.skills is None or self.skills.skills.agrees)
+        )
+
+    @property
+    def ledgers_agree(self) -> bool:
+        """True where everything that is derived from ledgers agrees with them."""
         vectors = self.vectors is None or self.vectors.agrees
-        code = self.code is None or self.code.agree
-        return self.database.agrees and self.full_text.agrees and vectors and not self.readme_stale and code
+        return self.database.agrees and self.full_text.agrees and vectors and not self.readme_stale
 
     @property
     def exit_code(self) -> int:

@@ -41,6 +41,7 @@ def init_workspace(folder: Path, *, project_id: str | None = None, root: str = "
         "project_id": project_id or _fit_id(project_root.name),
         "root": root,
         "readme": f'readme = "{readme}"' if readme else '# readme = "README.md"',
+        "skills": _SKILLS if _has_skills(project_root / "skills") else _commented(_SKILLS),
     }
     written: list[str] = []
     kept: list[str] = []
@@ -50,6 +51,18 @@ def init_workspace(folder: Path, *, project_id: str | None = None, root: str = "
             text = text.replace(f"{{{key}}}", value)
         _write_new(folder / name, text.encode(), name, written, kept)
     return Scaffolded(folder, tuple(written), tuple(kept))
+
+
+_SKILLS = '[project.skills]\npath = "skills"                      # every folder below it with a SKILL.md is one'
+
+
+def _has_skills(folder: Path) -> bool:
+    """Whether there is a skill in `folder`, at the top or two folders below."""
+    return any(next(folder.glob(pattern), None) for pattern in ("SKILL.md", "*/SKILL.md", "*/*/SKILL.md"))
+
+
+def _commented(text: str) -> str:
+    return "".join(f"# {line}" for line in text.splitlines(keepends=True))
 
 
 def make_demo(folder: Path) -> Scaffolded:

@@ -18,7 +18,7 @@ from sot_pipeline.skills.merge import BODY, Take
 from sot_pipeline.skills.model import DOCUMENT
 from sot_pipeline.skills.threeway import PATH, WHOLE
 from sot_pipeline.steps.skills import skill_store
-from sot_pipeline.sync_skills import SkillNotFound, skill_path
+from sot_pipeline.sync_skills import SkillNotFound, path_of
 from sot_pipeline.targets.database.skill_model import Conflict, StoredConflict
 from sot_pipeline.workspace import Project, Workspace
 
@@ -86,7 +86,7 @@ def decide(
     Raises SkillNotFound with the nearest paths that have a conflict, UsageError where several
     projects have one at `path` or the decision cannot end it, and as `open_session` does.
     """
-    wanted = skill_path(path)
+    wanted = path_of(path)
     with open_session(
         workspace, Mode.DB_ONLY, projects=projects, execute=True, deadline=deadline, lock_wait=lock_wait
     ) as session:
@@ -102,8 +102,8 @@ def decide(
         named = {each.project_id for each in found}
         if len(named) > 1:
             raise UsageError(f"{wanted} has conflicts in {' and '.join(sorted(named))}.", remedy="Add --project ID.")
-        if decision.document is not None:
-            _require_document_conflicts(found)
+        for each in found:
+            _require_decidable(each.stored.conflict, decision)
         project = next(project for project in projects if project.id in named)
         store = skill_store(session, project)
         store.resolve_conflict(wanted, decision.take, deadline, chosen=decision.document)
@@ -117,15 +117,20 @@ def _conflicts(session: Session, projects: Sequence[Project]) -> Iterator[OpenCo
         yield from (OpenConflict(project.id, stored) for stored in skill_store(session, project).conflicts())
 
 
-def _require_document_conflicts(found: Sequence[OpenConflict]) -> None:
-    """Raises UsageError where a SKILL.md does not decide all conflicts of the skill."""
-    for each in found:
-        conflict = each.stored.conflict
-        if not _is_within_document(conflict):
-            raise UsageError(
-                f"The conflict of {conflict.path} is also about '{conflict.field}', which no SKILL.md decides.",
-                remedy="Use --take ours or --take theirs, and edit the skill after the next sync.",
-            )
+def _require_decidable(conflict: Conflict, decision: Decision) -> None:
+    """Raises UsageError where a sync could not do what is decided."""
+    # Of what a row says no SKILL.md could be made: `theirs` tells why, and there are no bytes.
+    unwritable = conflict.theirs is not None and conflict.theirs_bytes is None
+    if unwritable and (decision.take != Take.OURS or conflict.ours_bytes is None):
+        raise UsageError(
+            f"The row of {conflict.path} cannot be written as a file: {conflict.theirs}",
+            remedy="Change the row, or use --take ours." if conflict.ours_bytes else "Change the row.",
+        )
+    if decision.document is not None and not _is_within_document(conflict):
+        raise UsageError(
+            f"The conflict of {conflict.path} is also about '{conflict.field}', which no SKILL.md decides.",
+            remedy="Use --take ours or --take theirs, and edit the skill after the next sync.",
+        )
 
 
 def _is_within_document(conflict: Conflict) -> bool:

@@ -11,6 +11,7 @@ from sot_pipeline.ledgers.project import ParsedProject, quarantine_lost, read_pr
 from sot_pipeline.outcome import Mode
 from sot_pipeline.plan import Problem, RecordKey, diff
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.session import Session
 from sot_pipeline.targets.database import Database, LoggedActivity
 from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.workspace import Project, Workspace
@@ -63,14 +64,30 @@ class CodeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillsStatus:
+    """Skills: how many folders and rows, how many of them a sync would write, and how many it would not.
+
+    `warnings` counts what is against the public convention in the files.
+    """
+
+    files: int
+    rows: int
+    lag: int
+    conflicts: int
+    quarantined: int
+    warnings: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: its ledgers, its code index if it has one, and the last run of each target (None: never)."""
+    """One project: ledgers, code index and skills if it has some, and the last run of each target (None: never)."""
 
     project_id: str
     sources: tuple[SourceStatus, ...]
     last: dict[str, LoggedActivity | None]
     problems: tuple[Problem, ...]
     code: CodeStatus | None = None
+    skills: SkillsStatus | None = None
 
     @property
     def lag(self) -> int:
@@ -84,10 +101,11 @@ def workspace_status(
     """The status of each project. Raises DatabaseUnavailable; reads only."""
     with Database(workspace.database_url) as database:
         database.check(deadline)
-        return tuple(_project_status(workspace, database, project, deadline) for project in projects)
+        session = Session(workspace, deadline, database, store=None, embedder=None)
+        return tuple(_project_status(session, database, project) for project in projects)
 
 
-def _project_status(workspace: Workspace, database: Database, project: Project, deadline: Deadline) -> ProjectStatus:
+def _project_status(session: Session, database: Database, project: Project) -> ProjectStatus:
     rows = database.fingerprints(project.id)
     parsed = quarantine_lost(read_project(project), {key.file_type for key in rows})
     return ProjectStatus(
@@ -95,14 +113,14 @@ def _project_status(workspace: Workspace, database: Database, project: Project, 
         sources=_sources(parsed, rows),
         last={target: database.last_activity(project.id, target) for target in _targets(project)},
         problems=parsed.problems,
-        code=_code_status(workspace, database, project, deadline) if project.code else None,
+        code=_code_status(session.workspace, database, project, session.deadline) if project.code else None,
+        skills=_skills_status(session, project) if project.skills else None,
     )
 
 
 def _targets(project: Project) -> tuple[str, ...]:
-    if project.code is None:
-        return TARGETS
-    return (*TARGETS, "code", "code_points") if project.embeds_code else (*TARGETS, "code")
+    more = (("code", project.code), ("code_points", project.embeds_code), ("skills", project.skills))
+    return (*TARGETS, *(name for name, section in more if section))
 
 
 def _code_status(workspace: Workspace, database: Database, project: Project, deadline: Deadline) -> CodeStatus:
@@ -147,6 +165,25 @@ def _points_status(workspace: Workspace, project: Project, deadline: Deadline) -
             return PointsStatus(*lag_of_points(session, code_rows(session, project)))
     except SotError as error:
         return PointsStatus(0, 0, str(error))
+
+
+def _skills_status(session: Session, project: Project) -> SkillsStatus:
+    # Only a project with skills waits for what reads them.
+    from sot_pipeline.skills.files import read_skills
+    from sot_pipeline.skills.reconcile import Direction
+    from sot_pipeline.steps.skills import skill_folders, skill_store, sync_skills
+    from sot_pipeline.sync_skills import touched, warnings_of
+
+    planned = sync_skills(session, project, Direction.SYNC, execute=False, allow_mass_delete=True)
+    found = read_skills(skill_folders(project).root)
+    return SkillsStatus(
+        files=len(found.skills),
+        rows=len(skill_store(session, project).versions()),
+        lag=len(touched(planned)),
+        conflicts=len({conflict.path for conflict in planned.conflicts}),
+        quarantined=len(planned.quarantined),
+        warnings=len(warnings_of(found.skills.values())),
+    )
 
 
 def _sources(parsed: ParsedProject, rows: dict[RecordKey, str]) -> tuple[SourceStatus, ...]:

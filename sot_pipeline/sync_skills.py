@@ -7,13 +7,12 @@ conflicts are `skill_decisions.py`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
 from sot_pipeline.errors import RequirementMissing, SkillUnreadable, SotError
-from sot_pipeline.outcome import Mode, SkillsOutcome
+from sot_pipeline.outcome import Mode, SkillChanges, SkillsOutcome
 from sot_pipeline.per_project import Report, run_projects
 from sot_pipeline.plan import Problem
 from sot_pipeline.runtime.deadline import Deadline
@@ -52,7 +51,7 @@ def skilled(projects: Sequence[Project]) -> tuple[Project, ...]:
     return found
 
 
-def skill_path(given: str) -> str:
+def path_of(given: str) -> str:
     """The path of a skill as a person gives it: with a slash at its end, or that of its SKILL.md, as well."""
     path = given.replace("\\", "/").removesuffix(f"/{DOCUMENT}").rstrip("/").removeprefix("./")
     return "." if path in {"", DOCUMENT} else path
@@ -84,10 +83,17 @@ def sync_skills_of(
             )
             if choice.path is not None and _is_empty(outcome):
                 raise _unknown(session, project, choice.path)
-            warnings = skill_warnings(skill_folders(project).root, touched(outcome))
+            root = skill_folders(project).root
+            written = (read_skill(root, path) for path in sorted(touched(outcome)))
+            warnings = warnings_of(skill for skill in written if skill)
             outcome = replace(outcome, problems=(*outcome.problems, *warnings))
         except SotError as error:
-            outcome = SkillsOutcome(project.id, error=error)
+            outcome = SkillsOutcome(
+                project.id,
+                files=SkillChanges() if direction.writes_files else None,
+                database=SkillChanges() if direction.writes_database else None,
+                error=error,
+            )
         return outcome, outcome.error
 
     opening = open_session(
@@ -110,17 +116,9 @@ def touched(outcome: SkillsOutcome) -> set[str]:
     return changed | {new for side in sides for _, new in side.renamed}
 
 
-def skill_warnings(root: Path, paths: Collection[str] | None = None) -> tuple[Problem, ...]:
-    """What is against the public convention in the skills at these paths below `root`, or in all.
-
-    Skills that are not there or cannot be read have no warnings: a sync quarantines those. Raises
-    FileUnusable where `root` cannot be listed.
-    """
-    if paths is None:
-        skills: Iterable[Skill | None] = read_skills(root).skills.values()
-    else:
-        skills = (read_skill(root, path) for path in sorted(paths))
-    return tuple(warning for skill in skills if skill for warning in _warnings(skill))
+def warnings_of(skills: Iterable[Skill]) -> tuple[Problem, ...]:
+    """What is against the public convention in these skills; those that cannot be read have no warnings here."""
+    return tuple(warning for skill in skills for warning in _warnings(skill))
 
 
 def _warnings(skill: Skill) -> tuple[Problem, ...]:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.ledgers.project import ParsedProject, read_project
+from sot_pipeline.skills.files import read_skills
+from sot_pipeline.sync_skills import warnings_of
 from sot_pipeline.workspace import load_workspace
 
 REPOSITORY = Path(__file__).parents[1]
+DEMO = REPOSITORY / "sot_pipeline" / "examples" / "demo"
 
 
 @pytest.fixture
@@ -39,3 +42,12 @@ def test_it_holds_a_dotted_id_beside_the_plain_one(example: ParsedProject) -> No
     ids = {record.key.entry_id for record in example.records}
 
     assert {"BUILD-007", "BUILD-007.1"} <= ids
+
+
+def test_its_skills_are_as_the_convention_wants_them() -> None:
+    found = read_skills(DEMO / "skills")
+
+    assert sorted(found.skills) == ["field/replace-a-sensor", "writing/debug-entry"]
+    assert not found.quarantined
+    assert "references/checklist.md" in found.skills["field/replace-a-sensor"].files
+    assert warnings_of(found.skills.values()) == ()

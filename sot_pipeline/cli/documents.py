@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sot_pipeline.cli.output import error_document
-from sot_pipeline.outcome import CodeAgreement, Disagreement, ProjectAgreement, ProjectOutcome, SyncReport
+from sot_pipeline.outcome import (
+    CodeAgreement,
+    Disagreement,
+    ProjectAgreement,
+    ProjectOutcome,
+    SkillChanges,
+    SkillConflict,
+    SkillsOutcome,
+    SyncReport,
+)
 from sot_pipeline.plan import Json, Problem
 
 if TYPE_CHECKING:
+    from sot_pipeline.skill_decisions import OpenConflict
+    from sot_pipeline.sync_skills import SkillsReport
+    from sot_pipeline.targets.database.skill_model import Conflict
     from sot_pipeline.watch.applied import Applied
 
 
@@ -80,6 +93,7 @@ def _agreement(agreement: ProjectAgreement) -> dict[str, Json]:
             "vectors": _keys(agreement.vectors) if agreement.vectors else None,
             "readme": None if stale is None else {"stale": stale},
             **_code_keys(agreement.code),
+            **({"skills": _keys(agreement.skills.skills)} if agreement.skills else {}),
         },
         "counts": {kind: dict(counts) for kind, counts in agreement.counts.items()},
         "problems": [problem_json(problem) for problem in agreement.problems],
@@ -96,3 +110,59 @@ def _code_keys(code: CodeAgreement | None) -> dict[str, Json]:
 
 def _keys(found: Disagreement) -> dict[str, Json]:
     return {"missing": list(found.missing), "extra": list(found.extra), "stale": list(found.stale)}
+
+
+def skills_document(report: SkillsReport) -> dict[str, Json]:
+    """The document of `sot skills export`, `import` and `sync`: that of the one project, or of each in `projects`.
+
+    `error` is there only where something stopped the run.
+    """
+    document: dict[str, Json] = {"executed": report.executed, "targets": dict(report.targets)}
+    if len(report.projects) == 1:
+        document |= _skills(report.projects[0])
+    else:
+        document |= {"projects": [_skills(project) for project in report.projects]}
+    document |= {"exit_code": report.exit_code}
+    return document | (error_document(report.error) if report.error else {})
+
+
+def _skills(outcome: SkillsOutcome) -> dict[str, Json]:
+    """Where one side is written its lists stand by themselves, where both are they stand under each."""
+    sides = {"files": outcome.files, "database": outcome.database}
+    written: dict[str, dict[str, Json]] = {name: _skill_changes(changes) for name, changes in sides.items() if changes}
+    both = len(written) == len(sides)
+    lists: Mapping[str, Json] = dict(written) if both else next(iter(written.values()))
+    return {
+        "project_id": outcome.project_id,
+        **lists,
+        "unchanged": outcome.unchanged,
+        "conflicts": [_conflict(conflict) for conflict in outcome.conflicts],
+        "quarantined": [{"path": path, "message": message} for path, message in outcome.quarantined.items()],
+        "side": "both" if both else next(iter(written)),
+        "problems": [problem_json(problem) for problem in outcome.problems],
+        "seconds": dict(outcome.seconds),
+    }
+
+
+def _skill_changes(changes: SkillChanges) -> dict[str, Json]:
+    return {
+        "created": list(changes.created),
+        "updated": list(changes.updated),
+        "deleted": list(changes.deleted),
+        "renamed": [list(pair) for pair in changes.renamed],
+    }
+
+
+def _conflict(conflict: SkillConflict | Conflict) -> dict[str, Json]:
+    return {
+        "path": conflict.path,
+        "field": conflict.field,
+        "base": conflict.base,
+        "ours": conflict.ours,
+        "theirs": conflict.theirs,
+    }
+
+
+def open_conflict_json(found: OpenConflict) -> dict[str, Json]:
+    """A conflict that waits; `resolution` is what the next sync does about it, null where nobody has decided."""
+    return {"project_id": found.project_id, **_conflict(found.stored.conflict), "resolution": found.stored.resolution}

@@ -32,11 +32,14 @@ def init(project: ProjectId = None, root: Root = ".") -> None:
 
 def demo(folder: Folder = Path("sot-demo")) -> None:
     """Make a small workspace of example sources, sync it in full and say what to try next."""
+    from sot_pipeline.cli.skills_text import say_report as say_skills
     from sot_pipeline.cli.sync import say_report
     from sot_pipeline.outcome import Mode
     from sot_pipeline.runtime.deadline import Deadline
     from sot_pipeline.scaffold import make_demo
+    from sot_pipeline.skills.reconcile import Direction
     from sot_pipeline.sync import sync_projects
+    from sot_pipeline.sync_skills import sync_skills_of
     from sot_pipeline.workspace import CONFIG_NAME, load_workspace
 
     made = make_demo(folder)
@@ -53,16 +56,22 @@ def demo(folder: Folder = Path("sot-demo")) -> None:
             deadline=Deadline(DEMO_SECONDS),
             progress=progress,
         )
+        # A demo that was made before there were skills has none in its sot.toml.
+        skilled = tuple(project for project in workspace.projects if project.skills)
+        skills = sync_skills_of(workspace, skilled, Direction.EXPORT, execute=True, deadline=Deadline(DEMO_SECONDS))
     say_report(report)
-    if not report.exit_code:
+    say_skills(skills, Direction.EXPORT)
+    exit_code = report.exit_code or skills.exit_code
+    if not exit_code:
         _say_next(folder)
-    finish(report.exit_code)
+    finish(exit_code)
 
 
 def _say_next(folder: Path) -> None:
     say()
     say(style("Try next", bold=True) + f" (cd {folder} first)")
     say(f'  sot search "{DEMO_QUESTION}"')
-    say("  sot verify                   files, rows, points and README agree")
+    say("  sot verify                   files, rows, points, skills and README agree")
     say("  edit docs/BUILD_HISTORY.md, then: sot plan, sot sync --full --execute")
+    say("  edit skills/, or their rows with SQL, then: sot skills sync")
     say("  sot ui                       the Dagster UI on http://127.0.0.1:3000")

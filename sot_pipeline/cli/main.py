@@ -8,7 +8,22 @@ import sys
 
 import typer
 
-from sot_pipeline.cli import code, db, init, ledgers, locks, readme, search, show, status, sync, ui, verify, watch
+from sot_pipeline.cli import (
+    code,
+    db,
+    init,
+    ledgers,
+    locks,
+    readme,
+    search,
+    show,
+    skills,
+    status,
+    sync,
+    ui,
+    verify,
+    watch,
+)
 from sot_pipeline.cli.output import error_document, explain, say_json
 from sot_pipeline.errors import SotError
 
@@ -31,6 +46,7 @@ app.command()(search.search)
 app.command()(show.show)
 app.add_typer(ledgers.app, name="ledgers")
 app.add_typer(readme.app, name="readme")
+app.add_typer(skills.app, name="skills")
 app.add_typer(code.app, name="code")
 app.add_typer(locks.app, name="locks")
 app.add_typer(db.app, name="db")

@@ -23,7 +23,7 @@ from sot_pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sot_pipeline.runtime.alive import WatcherState
-    from sot_pipeline.status import CodeStatus, PointsStatus, ProjectStatus, SourceStatus
+    from sot_pipeline.status import CodeStatus, PointsStatus, ProjectStatus, SkillsStatus, SourceStatus
     from sot_pipeline.targets.database import LoggedActivity
 
 
@@ -68,6 +68,7 @@ def _document(found: ProjectStatus) -> dict[str, Json]:
             for source in found.sources
         ],
         "code": _code(found.code),
+        "skills": asdict(found.skills) if found.skills else None,
         "last": {target: _activity(activity) for target, activity in found.last.items()},
     }
 
@@ -101,17 +102,35 @@ def _say_project(found: ProjectStatus) -> None:
         entries = plural(source.entries, "entry", "entries")
         say(f"  {source.file_type:<24} {source.path:<36} {entries:>14}  {_lag(source)}")
     if found.code:
-        files = plural(found.code.files, "file")
-        unread = f"{found.code.partial:,} read in part, {found.code.skipped:,} not read"
-        say(f"  {'code':<24} {unread:<36} {files:>14}  {_lag_of(found.code.lag)}")
-        if found.code.points:
-            say(f"  {'points of code':<24} {_points(found.code.points)}")
+        _say_code(found.code)
+    if found.skills:
+        _say_skills(found.skills)
     for target, activity in found.last.items():
         say(f"  last {target:<11} {_when(activity)}")
     if found.lag:
         note(style("  try: ", fg="yellow") + "sot plan, then sot sync --full --execute")
     if found.code and (found.code.lag or (found.code.points and found.code.points.lag)):
         note(style("  try: ", fg="yellow") + "sot code index --execute")
+    if found.skills and (found.skills.lag or found.skills.conflicts):
+        note(style("  try: ", fg="yellow") + "sot skills sync, then sot skills sync --execute")
+
+
+def _say_code(code: CodeStatus) -> None:
+    unread = f"{code.partial:,} read in part, {code.skipped:,} not read"
+    say(f"  {'code':<24} {unread:<36} {plural(code.files, 'file'):>14}  {_lag_of(code.lag)}")
+    if code.points:
+        say(f"  {'points of code':<24} {_points(code.points)}")
+
+
+def _say_skills(skills: SkillsStatus) -> None:
+    states = (
+        style(f"{plural(skills.lag, 'skill')} to sync", fg="yellow") if skills.lag else "",
+        style(f"{skills.conflicts:,} in conflict", fg="red") if skills.conflicts else "",
+        style(f"{skills.quarantined:,} left alone", fg="red") if skills.quarantined else "",
+    )
+    state = ", ".join(filter(None, states)) or _lag_of(0)
+    beside = f"{plural(skills.rows, 'row')}, {plural(skills.warnings, 'warning')}"
+    say(f"  {'skills':<24} {beside:<36} {plural(skills.files, 'folder'):>14}  {state}")
 
 
 def _lag(source: SourceStatus) -> str:

@@ -1,4 +1,4 @@
-"""`sot verify`: do rows, full text, points and README agree with the ledgers?"""
+"""`sot verify`: do rows, full text, points and README agree with the ledgers, code rows and skills with theirs?"""
 
 from __future__ import annotations
 
@@ -54,19 +54,24 @@ def verify(
 
 
 def _verified(session: Session, project: Project) -> ProjectAgreement:
-    """All that is derived from the project's ledgers, and its code index if it has one."""
+    """All that is derived from the project's ledgers, and its code index and its skills if it has some."""
     from sot_pipeline.ledgers.project import read_project
     from sot_pipeline.verify import verify_project
 
     agreement = verify_project(session, read_project(project))
-    if project.code is None:
-        return agreement
-    from sot_pipeline.verify_code import verify_code, verify_code_points
+    if project.code:
+        from sot_pipeline.verify_code import verify_code, verify_code_points
 
-    code = verify_code(session, project)
-    if project.embeds_code and session.store:
-        code = replace(code, points=verify_code_points(session, project))
-    return replace(agreement, code=code, problems=(*agreement.problems, *code.problems))
+        code = verify_code(session, project)
+        if project.embeds_code and session.store:
+            code = replace(code, points=verify_code_points(session, project))
+        agreement = replace(agreement, code=code, problems=(*agreement.problems, *code.problems))
+    if project.skills:
+        from sot_pipeline.verify_skills import verify_skills
+
+        skills = verify_skills(session, project)
+        agreement = replace(agreement, skills=skills, problems=(*agreement.problems, *skills.problems))
+    return agreement
 
 
 def _say_agreement(agreement: ProjectAgreement) -> None:
@@ -86,12 +91,21 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
         _say_keys("codebase_metadata", agreement.code.metadata)
         if agreement.code.points:
             _say_keys("points of code", agreement.code.points)
+    if agreement.skills:
+        say(f"  skills: {agreement.skills.agreed:,} agreed on")
+        _say_keys("skills", agreement.skills.skills)
     if agreement.readme_stale:
         say("  readme: the summary is stale")
     say_problems(agreement.problems)
+    _say_remedies(agreement)
+
+
+def _say_remedies(agreement: ProjectAgreement) -> None:
     if agreement.code and not agreement.code.agree:
         note(style("  try: ", fg="yellow") + "sot code index --execute")
-    if not replace(agreement, code=None).agree:
+    if agreement.skills and not agreement.skills.skills.agrees:
+        note(style("  try: ", fg="yellow") + "sot skills sync, then sot skills sync --execute")
+    if not agreement.ledgers_agree:
         note(style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
 
 

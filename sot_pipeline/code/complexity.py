@@ -50,6 +50,8 @@ _WORTH: Mapping[int, _Worth] = {
 }
 # `else if` written as an else that holds an if: the else was the increment, the if adds a decision alone.
 _ELSE_IF = _Worth(1)
+# What `_Count.add` looks at; half of all marks are assignments, imports and types, and mean nothing here.
+_TOLD = frozenset({*_WORTH, Role.FUNCTION, Role.BINARY, Role.CASE, Role.ATTRIBUTE})
 _CONTROL = frozenset({Role.BRANCH, Role.LOOP, Role.HANDLER, Role.SWITCH})
 
 
@@ -92,6 +94,9 @@ def complexity_of(
     """
     count = _Count(table)
     for index, mark in enumerate(marks):
+        if mark[0] not in _TOLD:
+            count.skip()
+            continue
         count.leave(mark[2].start_byte)
         if mark[0] == Role.FUNCTION and is_function(index):
             count.enter(index, mark[2].end_byte)
@@ -112,6 +117,10 @@ class _Count:
         self._chain: list[tuple[int, int, _Tree]] = []  # end and depth of boolean operators around the present mark
         self._attribute = 0  # end of the last attribute: what it holds is no decision of the program
         self._else: Mark | None = None  # an else that was the last mark
+
+    def skip(self) -> None:
+        """A mark that means nothing, but that what follows an else."""
+        self._else = None
 
     def leave(self, start: int) -> None:
         """Closes everything that ended before the byte `start`."""

@@ -25,11 +25,11 @@ def packed(tokens: Sequence[int]) -> bytes:
     return array("q", tokens).tobytes()
 
 
-def unpacked(data: bytes) -> tuple[int, ...]:
-    """What `packed` was given. Raises ValueError for bytes that are no multiple of 8."""
+def unpacked(data: bytes) -> Sequence[int]:
+    """What `packed` was given, in 8 bytes a line. Raises ValueError for bytes that are no multiple of 8."""
     tokens = array("q")
     tokens.frombytes(data)
-    return tuple(tokens)
+    return tokens
 
 
 def duplication(files: Mapping[str, Sequence[int]]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from sot_pipeline.code.grammar import Grammar
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 # is stopped on every machine.
 PART = 4096
 MAX_READS = 20_000
+# Of a node's text: nearly all that is asked for are names, and what is read beyond them is in vain.
+PART_OF_NODE = 64
 
 _ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
 
@@ -35,19 +36,29 @@ def parse(data: bytes, grammar: Grammar) -> Tree:
 
 
 class _Source:
-    """What the parser reads from, and later each node that is asked for its text."""
+    """What the parser reads from, and later each node that is asked for its text.
+
+    The binding never lets go of what it was given to read (tree-sitter 0.26), which would be all texts
+    of a long-lived process: it is given the same object each time, which is empty in the end.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._given = bytearray()
+        self._is_parsed = False
         self._reads_left = MAX_READS
 
-    def __call__(self, offset: int, _: Point) -> bytes:
+    def __call__(self, offset: int, _: Point) -> bytes | bytearray:
+        if self._is_parsed:
+            return self._data[offset : offset + PART_OF_NODE]
         self._reads_left -= 1
-        return self._data[offset : offset + PART] if self._reads_left >= 0 else b""
+        self._given[:] = self._data[offset : offset + PART] if self._reads_left >= 0 else b""
+        return self._given
 
     def finish(self, data: bytes) -> None:
         """The parser is through: from now on nothing is counted, and nodes get their text from `data`."""
+        self._given.clear()
         if self._reads_left < 0:
             raise TooMuch(f"the parser went over it more than {MAX_READS * PART // 2**20} MiB")
-        self._reads_left = sys.maxsize
+        self._is_parsed = True
         self._data = data

@@ -77,7 +77,8 @@ class _Walker:
         self._nodes(tree)
         lines = Lines(self._data, self._comments, self._literals)
         comments = [
-            Comment(lines.row(start), lines.row(end - 1), self._data[start:end]) for start, end in self._comments
+            Comment(first, last, self._data[start:end])
+            for (start, end), (first, last) in zip(self._comments, lines.comment_rows, strict=True)
         ]
         found = self._marks, self._operators, self._operands, comments
         return Walk(tree.root_node, *found, lines.kinds, lines.tokens)

@@ -16,9 +16,10 @@ from sot_pipeline.orchestration.skill_assets import SKILL_POINTS, SKILLS_IN_SYNC
 from sot_pipeline.orchestration.skill_metadata import of_conflicts, of_skills
 from sot_pipeline.orchestration.steps import explained, reading
 from sot_pipeline.outcome import Mode, SkillConflict
+from sot_pipeline.skills.files import read_skills
 from sot_pipeline.skills.reconcile import Direction
 from sot_pipeline.steps.skills import skill_folders, skill_store, sync_skills
-from sot_pipeline.sync_skills import skill_warnings, touched
+from sot_pipeline.sync_skills import touched, warnings_of
 from sot_pipeline.targets.database.skill_texts import SkillTexts
 from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.verify_points import verify_points
@@ -41,7 +42,7 @@ def skill_conventions(
 ) -> dg.AssetCheckResult:
     """Every skill keeps to the public Agent Skills convention. A warning: the others are synced all the same."""
     with explained():
-        found = skill_warnings(skill_folders(project_of(context, workspace)).root)
+        found = warnings_of(read_skills(skill_folders(project_of(context, workspace)).root).skills.values())
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,

@@ -1,4 +1,4 @@
-"""Moments of a sync at which a test may let the process die, as a power cut would: by SIGKILL.
+"""Moments of a sync or an indexing of code at which a test may let the process die, as by a power cut: by SIGKILL.
 
 `SOT_FAILPOINT=rows-upserted` names the one. Without that variable, which is read once, reaching a
 point calls a function that does nothing; points lie between phases and batches, never in a loop
@@ -21,7 +21,8 @@ class Failpoint(StrEnum):
     """Every point, in the order in which a sync in full reaches them.
 
     The second group belongs to a rebuild, or to the first sync of a project, instead of those of an
-    update; the third to skills.
+    update; the third to `sot code index`, in the order in which a full pass reaches them, the last to
+    skills.
     """
 
     SCHEMA_UPGRADED = "schema-upgraded"
@@ -56,6 +57,15 @@ class Failpoint(StrEnum):
     VERSION_BEFORE_SWAP = "version-before-swap"
     VERSION_SWAPPED = "version-swapped"
     VERSION_STARTED = "version-started"
+
+    CODE_ROWS_DELETED = "code-rows-deleted"
+    CODE_ROWS_MERGED = "code-rows-merged"
+    CODE_TABLE_WRITTEN = "code-table-written"
+    CODE_METADATA_MERGED = "code-metadata-merged"
+    CODE_BATCH_WRITTEN = "code-batch-written"
+    CODE_BEFORE_RELATIONS = "code-before-relations"
+    CODE_RELATIONS_MERGED = "code-relations-merged"
+    CODE_RELATIONS_COMMITTED = "code-relations-committed"
 
     SKILLS_COMMITTED = "skills-committed"
     SKILL_FILE_MOVED = "skill-file-moved"

@@ -7,10 +7,11 @@ with a reason, and nothing is concluded from it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,10 +32,11 @@ def is_ours(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FoundSkills:
-    """Skills by path, and why others are left alone, by path."""
+    """Skills by path, why others are left alone, by path, and where temporary names of ours are."""
 
     skills: Mapping[str, Skill]
     quarantined: Mapping[str, str]
+    temporaries: tuple[str, ...] = ()
 
 
 def read_skills(root: Path) -> FoundSkills:
@@ -65,26 +67,34 @@ def read_skill(root: Path, path: str) -> Skill | None:
     return search.found().skills.get(path)
 
 
+def read_folder(root: Path, path: str) -> Mapping[str, File]:
+    """The files in a folder that a skill is moved through, also where its SKILL.md is not among them (yet)."""
+    search = _Search(root, {path: {}})
+    with contextlib.suppress(OSError):
+        search.look_into(f"{path}/", path)
+    return search.files[path]
+
+
 @dataclass(slots=True)
 class _Search:
     root: Path
     files: dict[str, dict[str, File]] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
+    temporaries: list[str] = field(default_factory=list)
 
     def found(self) -> FoundSkills:
         whole = {path: Skill(path, files) for path, files in self.files.items() if _shown(path) not in self.quarantined}
-        return FoundSkills(dict(sorted(whole.items())), dict(sorted(self.quarantined.items())))
+        return FoundSkills(dict(sorted(whole.items())), dict(sorted(self.quarantined.items())), tuple(self.temporaries))
 
     def look_into(self, folder: str, skill: str | None) -> None:
         """Read `folder` (`""` or ending in a slash), whose files belong to `skill` unless it is one itself."""
-        with os.scandir(self.root / folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
+        entries = self._list(folder)
         if any(entry.name == DOCUMENT for entry in entries):
             skill = folder[:-1] or "."
             self.files[skill] = {}
+            if _shown(skill) != skill:
+                self._refuse(skill, f"the folder name {_shown(skill)} is not UTF-8")
         for entry in entries:
-            if is_ours(entry.name):
-                continue
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):
                 self._look_below(f"{path}/", skill)
@@ -92,6 +102,13 @@ class _Search:
                 self._refuse_link(path, skill)
             elif skill is not None:
                 self._take(path, skill)
+
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+        with os.scandir(self.root / folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+        temporaries = [entry.name for entry in entries if TEMPORARY.fullmatch(entry.name)]
+        self.temporaries += [folder + name for name in temporaries]
+        return [entry for entry in entries if not is_ours(entry.name)]
 
     def _look_below(self, folder: str, skill: str | None) -> None:
         try:
@@ -101,10 +118,12 @@ class _Search:
             self._refuse(skill or folder[:-1], f"the folder {_shown(folder[:-1])} cannot be listed: {error.strerror}")
 
     def _refuse_link(self, path: str, skill: str | None) -> None:
-        if (self.root / path / DOCUMENT).exists():
-            self._refuse(path, "the folder is a symbolic link, which is never followed")
-        elif skill is not None:
+        target = self.root / path
+        if skill is not None and not (target / DOCUMENT).exists():
             self._refuse(skill, f"{_shown(path)} is a symbolic link, which is never followed")
+        elif not target.is_file():
+            # Skills may be behind it, or come back with what it leads to.
+            self._refuse(path, "the folder is a symbolic link, which is never followed")
 
     def _take(self, path: str, skill: str) -> None:
         name = path if skill == "." else path.removeprefix(f"{skill}/")
@@ -165,10 +184,3 @@ _LONGEST_NAME = 255  # bytes, as most file systems have it
 def below(folder: str, name: str) -> str:
     """The path of a file of the skill at `folder`, from the skills root."""
     return name if folder == "." else f"{folder}/{name}"
-
-
-def temporaries(root: Path) -> Iterator[Path]:
-    """Files that a killed writer of ours left behind."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not is_ours(name)]
-        yield from (Path(folder) / name for name in names if TEMPORARY.fullmatch(name))

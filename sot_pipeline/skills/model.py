@@ -80,6 +80,16 @@ class Move:
     folder_hash: str
 
     @property
-    def temporary(self) -> str:
-        """The folder that it is collected in, below the skills root."""
-        return f".sot-{self.uid}.tmp"
+    def collecting(self) -> str:
+        """The folder below the skills root that its files are brought into, one by one."""
+        return f".sot-{self._name}.tmp"
+
+    @property
+    def collected(self) -> str:
+        """The same folder once all are there; it is empty when they have arrived, and goes when that is noted."""
+        return f".sot-{self._name}-whole.tmp"
+
+    @property
+    def _name(self) -> str:
+        # Anybody may write a uid: it must not lead elsewhere.
+        return sha256(self.uid.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sot_pipeline.skills.files import below
 from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict
 from sot_pipeline.skills.model import Skill
@@ -110,10 +111,10 @@ def reconcile(
     found: Sequence[Triple],
     direction: Direction,
     merged: Callable[[Triple], MergedSkill],
-    occupied: Mapping[str, Collection[str]],
+    others: Mapping[str, Sequence[Skill]],
 ) -> SkillsPlan:
-    """The plan for these skills. `occupied` names, by side, paths that other skills have and keep."""
-    steps = _apart([_step(triple, direction, merged(triple)) for triple in found], occupied)
+    """The plan for these skills. `others` are, by side, those that are where they are and stay there."""
+    steps = _apart([_step(triple, direction, merged(triple)) for triple in found], others)
     return SkillsPlan(tuple(steps))
 
 
@@ -129,23 +130,50 @@ def _step(triple: Triple, direction: Direction, merged: MergedSkill) -> Step:
     return Step(triple, files, database, base=base, between=between, overruled=merged.overruled)
 
 
-def _apart(steps: list[Step], occupied: Mapping[str, Collection[str]]) -> list[Step]:
-    """The steps, those frozen that would put two skills into one folder."""
-    while True:
-        clashing = {index for side in ("files", "database") for index in _clashing(steps, side, occupied.get(side, ()))}
+def _apart(steps: list[Step], others: Mapping[str, Sequence[Skill]]) -> list[Step]:
+    """The steps, those frozen that would put two skills into one folder, or a file of one into that of another."""
+    while any(step.files or step.database for step in steps):
+        clashing = {index for side in ("files", "database") for index in _clashing(steps, side, others.get(side, ()))}
+        clashing.update(_straying(steps, others.get("files", ())))
         if not clashing:
             return steps
         steps = [_frozen(step) if index in clashing else step for index, step in enumerate(steps)]
+    return steps
 
 
-def _clashing(steps: Sequence[Step], side: str, occupied: Iterable[str]) -> Iterator[int]:
+def _clashing(steps: Sequence[Step], side: str, others: Iterable[Skill]) -> Iterator[int]:
     """Indices of the steps that move or make a skill where another one is or comes to be."""
     after = [_after(step, side) for step in steps]
-    times = Counter(skill.path for skill in after if skill) + Counter(occupied)
+    times = Counter(skill.path for skill in (*after, *others) if skill)
     for index, (step, skill) in enumerate(zip(steps, after, strict=True)):
         write = _write(step, side)
         if skill and times[skill.path] > 1 and write and (write.moves or write.before is None):
             yield index
+
+
+def _straying(steps: Sequence[Step], others: Iterable[Skill]) -> Iterator[int]:
+    """Indices of the steps by which a file comes to lie in the folder of a skill that is nearer to it than its own.
+
+    On the side of files it would be that skill's. In a database it may be: nobody moved it there.
+    """
+    if not any(step.files for step in steps):
+        return
+    after = [_after(step, "files") for step in steps]
+    at = {skill.path: index for index, skill in enumerate(after) if skill}
+    paths = at.keys() | {skill.path for skill in others}
+    for index, skill in [*enumerate(after), *((None, other) for other in others)]:
+        for name in skill.files if skill else ():
+            owner = _nearest(skill.path, name, paths) if skill else ""
+            if skill and owner != skill.path:
+                yield from (each for each in (index, at.get(owner)) if each is not None and steps[each].files)
+
+
+def _nearest(path: str, name: str, paths: Collection[str]) -> str:
+    """The path of the skill that the file `name` of the skill at `path` would be found to belong to."""
+    folder = below(path, name).rpartition("/")[0] or "."
+    while folder not in paths:
+        folder = folder.rpartition("/")[0] or "."
+    return folder
 
 
 def _after(step: Step, side: str) -> Skill | None:

@@ -5,6 +5,7 @@ How two versions of a SKILL.md become one is `merge.py`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,7 +46,8 @@ def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None
         if whole.decided:
             return MergedSkill(whole.value)
     if ours is None or theirs is None:
-        return MergedSkill(None, (FieldConflict(WHOLE, *map(_path_of, (base, ours, theirs))),))
+        whole_conflict = FieldConflict(WHOLE, *map(_path_of, (base, ours, theirs)))
+        return MergedSkill(None, (whole_conflict, *edited_files(triple)))
     path = _three_way(_path_of(base), ours.path, theirs.path, take)
     conflicts = [] if path.decided else [FieldConflict(PATH, _path_of(base), ours.path, theirs.path)]
     overruled: list[FieldConflict] = []
@@ -60,6 +62,16 @@ def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None
     return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts), tuple(overruled))
 
 
+def edited_files(triple: Triple) -> Sequence[FieldConflict]:
+    """Conflicts for all attached files that only one side has as they are: what is lost where the other one holds."""
+    base, ours, theirs = (skill.files if skill else {} for skill in (triple.base, triple.ours, triple.theirs))
+    versions = {
+        name: _Versions(base.get(name), ours.get(name), theirs.get(name))
+        for name in sorted({*ours, *theirs} - {DOCUMENT})
+    }
+    return tuple(_file_conflict(name, each) for name, each in versions.items() if each.is_edited)
+
+
 def _path_of(skill: Skill | None) -> str | None:
     return skill.path if skill else None
 
@@ -68,6 +80,12 @@ class _Versions(NamedTuple):
     base: File | None
     ours: File | None
     theirs: File | None
+
+    @property
+    def is_edited(self) -> bool:
+        """True where a side has something that is nowhere else."""
+        base, ours, theirs = self
+        return (ours is not None and ours not in (base, theirs)) or (theirs is not None and theirs not in (base, ours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +135,10 @@ def _file_conflict(name: str, versions: _Versions) -> FieldConflict:
 
 
 def _told(file: File | None) -> str | None:
-    """A file in a conflict, for people: its text where it is one."""
+    """A file in a conflict, for people: its text where it is one that a database holds."""
     if file is None:
         return None
-    try:
-        return file.content.decode()
-    except UnicodeDecodeError:
-        return f"<{len(file.content)} bytes, SHA-256 {sha256(file.content).hexdigest()}>"
+    if b"\0" not in file.content:
+        with contextlib.suppress(UnicodeDecodeError):
+            return file.content.decode()
+    return f"<{len(file.content)} bytes, SHA-256 {sha256(file.content).hexdigest()}>"

@@ -15,6 +15,7 @@ from sot_pipeline.code.model import SourceFile
 from sot_pipeline.errors import DatabaseUnavailable, FileUnusable
 from sot_pipeline.plan import Counts, Plan, Problem
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code_apart import Analyst
 from sot_pipeline.steps.code_sources import Source, read_content, unreadable
@@ -116,3 +117,5 @@ def analysed(project: Project, source: Source, deadline: Deadline) -> Analysed:
 def _apply(tables: Sequence[TableWriter], batch: Sequence[Analysed]) -> None:
     for table in tables:
         table.apply(batch)
+        reach(Failpoint.CODE_TABLE_WRITTEN)
+    reach(Failpoint.CODE_BATCH_WRITTEN)

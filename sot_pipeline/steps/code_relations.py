@@ -13,6 +13,7 @@ from sot_pipeline.code.relate import relate
 from sot_pipeline.code.security import security_of
 from sot_pipeline.errors import RequirementMissing
 from sot_pipeline.plan import Counts
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.session import Session
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.workspace import Project
@@ -27,12 +28,15 @@ def relate_project(session: Session, project: Project, index: CodeIndex, coverag
 
     Raises as `Session.check` and the database do.
     """
+    reach(Failpoint.CODE_BEFORE_RELATIONS)
     facts = index.facts()
     session.check(f"before the files of {project.id} are related")
     now = datetime.now(UTC).replace(tzinfo=None)
     found = relate(project.root, facts, coverage_file=coverage, now=now)
     session.check(f"before the relations of {project.id} are written")
-    return index.apply_metrics(found, PROJECT_METRICS, session.deadline)
+    written = index.apply_metrics(found, PROJECT_METRICS, session.deadline)
+    reach(Failpoint.CODE_RELATIONS_COMMITTED)
+    return written
 
 
 def scan_project(session: Session, project: Project, index: CodeIndex) -> Counts:

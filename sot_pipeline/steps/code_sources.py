@@ -17,7 +17,7 @@ from sot_pipeline.code.text import MAX_BYTES
 from sot_pipeline.config import CodeSection
 from sot_pipeline.errors import FileUnusable, RequirementMissing
 from sot_pipeline.plan import Problem, Severity
-from sot_pipeline.runtime.contained import open_inside
+from sot_pipeline.runtime.contained import open_unlinked
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.workspace import Project
 
@@ -164,7 +164,7 @@ def _kept(path: str, what: str) -> Problem:
 
 def read_content(project: Project, name: str, deadline: Deadline) -> Content:
     """Read one file to its end. Raises FileUnusable or OSError, DeadlineExceeded in the middle of a huge one."""
-    with open_inside(project.root, name) as file:
+    with open_unlinked(project.root, name) as file:
         status = os.fstat(file.fileno())
         head = file.read(MAX_BYTES + 1)
         digest, size = sha256(head), len(head)

@@ -17,11 +17,12 @@ from sot_pipeline.runtime.stopwatch import Stopwatch
 from sot_pipeline.session import Session
 from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict, Take
-from sot_pipeline.skills.model import Skill
+from sot_pipeline.skills.model import DOCUMENT, Skill
 from sot_pipeline.skills.reconcile import Direction, SkillsPlan, Write, reconcile
-from sot_pipeline.skills.threeway import MergedSkill, merge_skill
+from sot_pipeline.skills.threeway import MergedSkill, edited_files, merge_skill
 from sot_pipeline.steps.activity import activity_of
-from sot_pipeline.steps.skills_apply import Applying, conflict_of, finish_moves
+from sot_pipeline.steps.skills_apply import Applying, conflict_of, problem_at
+from sot_pipeline.steps.skills_moves import finish_moves
 from sot_pipeline.steps.skills_state import SkillsState, look, paths_of, status_of
 from sot_pipeline.targets.database import Activity
 from sot_pipeline.targets.database.skill_model import StoredConflict
@@ -92,7 +93,8 @@ def sync_skills(
     store, folders = skill_store(session, project), skill_folders(project)
     watch, started = Stopwatch(), time.perf_counter()
     with watch.phase("look"):
-        problems = finish_moves(store, folders, session.deadline) if execute else ()
+        stuck = finish_moves(store, folders, session.deadline) if execute else {}
+        problems = tuple(problem_at(path, error) for path, error in stuck.items())
         state = look(store, folders.root, into_empty=direction is Direction.IMPORT)
         session.check(f"before the skills of {project.id} are compared")
     with watch.phase("plan"):
@@ -111,6 +113,7 @@ def sync_skills(
     with watch.phase("write"):
         untouched = [*(triple for triple in state.found if not choice.has_triple(triple)), *state.frozen]
         applying = Applying(session, store, folders, state.versions)
+        folders.tidy(state.temporaries)
         try:
             applied = applying.apply(plan, untouched, choice.force)
             SkillTexts(store.database, project.id).refresh(session.deadline)
@@ -124,12 +127,14 @@ def sync_skills(
 def _plan(state: SkillsState, direction: Direction, choice: Choice, decided: Sequence[StoredConflict]) -> SkillsPlan:
     chosen = [triple for triple in state.found if choice.has_triple(triple)]
     others = [triple for triple in state.found if not choice.has_triple(triple)] + list(state.frozen)
-    kept = [skill.path for skill in state.settled.values()]
-    occupied = {
-        "files": {*kept, *(triple.ours.path for triple in others if triple.ours), *state.quarantined},
-        "database": {*kept, *(triple.theirs.path for triple in others if triple.theirs)},
+    kept = [*state.settled.values()]
+    files = {triple.ours.path: triple.ours for triple in others if triple.ours}
+    closed = [Skill(path) for path in state.quarantined if path not in files]
+    staying = {
+        "files": [*kept, *files.values(), *closed],
+        "database": [*kept, *(triple.theirs for triple in others if triple.theirs)],
     }
-    return reconcile(chosen, direction, _Decisions(state, choice.force, decided).merged, occupied)
+    return reconcile(chosen, direction, _Decisions(state, choice.force, decided).merged, staying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,13 @@ class _Decisions:
 
     def _merged(self, triple: Triple, take: Take | None, document: bytes | None = None) -> MergedSkill:
         refused = self.state.unrendered.get(triple.uid or "")
-        if refused and take is not Take.OURS:
-            return MergedSkill(None, (refused,))
-        return merge_skill(triple, take, document)
+        if refused is None:
+            return merge_skill(triple, take, document)
+        if take is not Take.OURS or triple.ours is None or triple.theirs is None:
+            return MergedSkill(None, (refused, *edited_files(triple)))
+        # Its own document is not known, so that of the files counts as what both have.
+        files = {**triple.theirs.files, DOCUMENT: triple.ours.files[DOCUMENT]}
+        return merge_skill(replace(triple, theirs=replace(triple.theirs, files=files)), take)
 
     def _decided(self, triple: Triple, conflicts: Sequence[FieldConflict]) -> StoredConflict | None:
         """The decision on exactly these conflicts; one on other versions is none."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable, SotError
 from sot_pipeline.plan import Problem, Severity
-from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.session import Session
 from sot_pipeline.skills.front_matter import fields_of, split
@@ -20,6 +19,7 @@ from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict, Take
 from sot_pipeline.skills.model import DOCUMENT, Move, Skill
 from sot_pipeline.skills.reconcile import SkillsPlan, Step
+from sot_pipeline.steps.skills_moves import make_moves
 from sot_pipeline.steps.skills_state import paths_of
 from sot_pipeline.targets.database.skill_conflicts import AGREED
 from sot_pipeline.targets.database.skill_model import Batch, Conflict, StoredSkill, Version, Written
@@ -29,17 +29,6 @@ from sot_pipeline.targets.skill_folders import SkillFolders
 # The version of a row that does not hold what is noted as agreed on: no row ever has it.
 _NO_VERSION = -1
 CHECK = "skills_agree"
-
-
-def finish_moves(store: SkillStore, folders: SkillFolders, deadline: Deadline) -> tuple[Problem, ...]:
-    """Finish the moves of a run that was cut short; answers what could not be finished."""
-    waiting = store.moves()
-    if not waiting:
-        return ()
-    moved = folders.move(waiting)
-    stuck = [move for move in waiting if move.uid in moved.failed.keys() - moved.given_up]
-    store.commit(Batch(finished=[move.uid for move in waiting if move not in stuck]), deadline)
-    return tuple(_problem(move.source, moved.failed[move.uid]) for move in stuck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +69,14 @@ class Applying:
         }
         if not to_write:
             return tuple(problems)
-        moved = self.folders.move([move for move in moves if move.uid in to_write])
+        moves = [move for move in moves if move.uid in to_write]
+        moved = make_moves(self.store, self.folders, moves, deadline)
         unwritten = dict(self._write_files({uid: step for uid, step in to_write.items() if uid not in moved.failed}))
         unwritten |= moved.failed
-        problems += (_problem(next(paths_of(steps[uid].triple)), error) for uid, error in unwritten.items())
+        problems += (problem_at(next(paths_of(steps[uid].triple)), error) for uid, error in unwritten.items())
         reach(Failpoint.SKILLS_WRITTEN)
         done = self._agreement({uid: step for uid, step in to_write.items() if uid not in unwritten}, written.versions)
-        stuck = moved.failed.keys() - moved.given_up
-        self.store.commit(replace(done, finished=[move.uid for move in moves if move.uid not in stuck]), deadline)
+        self.store.commit(done, deadline)
         return tuple(problems)
 
     def _first(self, steps: Mapping[str, Step], moves: Sequence[Move]) -> Batch:
@@ -193,5 +182,6 @@ def _lost(steps: Mapping[str, Step], written: Written) -> Iterator[Problem]:
             yield Problem(CHECK, Severity.ERROR, path, None, message)
 
 
-def _problem(path: str, error: SotError) -> Problem:
+def problem_at(path: str, error: SotError) -> Problem:
+    """What could not be done to a skill."""
     return Problem(CHECK, Severity.ERROR, path, None, str(error))

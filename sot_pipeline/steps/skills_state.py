@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sot_pipeline.errors import EditRefused, SkillUnreadable
 from sot_pipeline.skills.edit import render
-from sot_pipeline.skills.files import FoundSkills, read_skill, read_skills, usable_path
+from sot_pipeline.skills.files import FoundSkills, read_skills, usable_path
 from sot_pipeline.skills.front_matter import fields_of, split
 from sot_pipeline.skills.match import Triple, triples
 from sot_pipeline.skills.merge import FieldConflict
-from sot_pipeline.skills.model import DOCUMENT, File, Move, Skill
+from sot_pipeline.skills.model import DOCUMENT, File, Skill
+from sot_pipeline.steps.skills_moves import as_if_moved
 from sot_pipeline.targets.database.skill_model import Base, StoredSkill, Version
 from sot_pipeline.targets.database.skill_store import SkillStore
 
@@ -26,7 +28,8 @@ class SkillsState:
 
     `settled` are those that nobody changed since they were agreed on, by uid. `quarantined` leads
     from a path to the reason why that skill is left alone, and `frozen` are its states. `unrendered`
-    are rows of which no document can be made, by uid. `agreed` counts what was agreed on at all.
+    are rows of which no document can be made, by uid. `agreed` counts what was agreed on at all;
+    `temporaries` are paths that a killed writer of ours left behind.
     """
 
     found: tuple[Triple, ...]
@@ -36,6 +39,7 @@ class SkillsState:
     unrendered: Mapping[str, FieldConflict]
     versions: Mapping[str, Version]
     agreed: int
+    temporaries: tuple[str, ...] = ()
 
 
 def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsState:
@@ -45,8 +49,9 @@ def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsSt
     one that lost everything. Raises FileUnusable for a root that cannot be listed, and what the
     database raises.
     """
-    files = as_if_moved(read_skills(root), root, store.moves())
-    base, versions = store.base(), store.versions()
+    files, arrived = as_if_moved(read_skills(root), root, store.moves())
+    versions = store.versions()
+    base = {uid: known._replace(path=arrived.get(uid, known.path)) for uid, known in store.base().items()}
     if into_empty and not files.skills and not files.quarantined:
         base = {}
     settled = {uid: files.skills[known.path] for uid, known in base.items() if _is_settled(uid, known, files, versions)}
@@ -58,30 +63,15 @@ def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsSt
         if reason := _unreadable(skill):
             quarantined[path] = reason
     rows, unrendered = _rendered(store.read(left), quarantined)
-    agreed = {uid: skill for uid, skill in store.base_files(left).items() if uid in base}
+    agreed = {uid: Skill(base[uid].path, skill.files) for uid, skill in store.base_files(left).items() if uid in base}
     frozen: list[Triple] = []
     found: list[Triple] = []
     for triple in triples(agreed, readable, rows, name_of):
         (frozen if _is_quarantined(triple, quarantined) else found).append(triple)
     return SkillsState(
-        tuple(found), settled, tuple(frozen), dict(sorted(quarantined.items())), unrendered, versions, len(base)
+        *(tuple(found), settled, tuple(frozen), dict(sorted(quarantined.items())), unrendered, versions, len(base)),
+        files.temporaries,
     )
-
-
-def as_if_moved(files: FoundSkills, root: Path, moves: Collection[Move]) -> FoundSkills:
-    """`files` as they are once moves that were cut short are finished."""
-    skills = dict(files.skills)
-    arrived: dict[str, Skill] = {}
-    for move in moves:
-        collected = read_skill(root, move.temporary)
-        if collected is None:
-            waiting = skills.get(move.source)
-            if waiting is None or waiting.folder_hash != move.folder_hash:
-                continue
-            collected = skills.pop(move.source)
-        if move.target is not None:
-            arrived[move.target] = Skill(move.target, collected.files)
-    return FoundSkills({**skills, **arrived}, files.quarantined)
 
 
 def _is_settled(uid: str, known: Base, files: FoundSkills, versions: Mapping[str, Version]) -> bool:
@@ -120,10 +110,17 @@ def _rendered(
         except SkillUnreadable as error:
             quarantined.setdefault(each.path, f"its row ({each.uid}) cannot be used: {error.message}")
         except EditRefused as error:
-            unrendered[each.uid] = FieldConflict(error.key, None, None, error.message)
+            unrendered[each.uid] = FieldConflict(error.key, None, None, f"{error.message}\n{_told(each)}")
         else:
             rows[each.uid] = Skill(each.path, {**each.files, DOCUMENT: File(document, each.executable)})
     return rows, unrendered
+
+
+def _told(stored: StoredSkill) -> str:
+    """All that a row says, as JSON: no file shows it, and it may be overruled."""
+    fields = stored.fields
+    values = {"columns": {**fields.texts, **fields.numbers}, "lists": fields.lists, "extra": fields.extra}
+    return json.dumps({**values, "body": stored.body}, ensure_ascii=False)
 
 
 def _unusable(stored: StoredSkill) -> str | None:
@@ -157,11 +154,11 @@ def paths_of(triple: Triple) -> Iterator[str]:
 
 
 def _is_quarantined(triple: Triple, quarantined: Mapping[str, str]) -> bool:
-    """Whether something about this skill is not known: one that is missing may be in a folder that cannot be listed."""
-    if any(path in quarantined for path in paths_of(triple)):
-        return True
-    return triple.ours is None and any(
-        "/".join(path.split("/")[:depth]) in quarantined
-        for path in paths_of(triple)
-        for depth in range(1, path.count("/") + 1)
-    )
+    """Whether something about this skill is not known, or it leads to where nobody may write.
+
+    One that is missing may be in a folder that cannot be listed, or is a link.
+    """
+    paths = set(paths_of(triple))
+    elsewhere = paths - {triple.ours.path} if triple.ours else paths
+    above = {"/".join(path.split("/")[:depth]) for path in elsewhere for depth in range(1, path.count("/") + 1)}
+    return not quarantined.keys().isdisjoint(paths | above)

@@ -1,9 +1,10 @@
 """Writing the folders of skills: file by file, each in one step, and none that is not as it was read.
 
 Every folder on the way is opened below the one before without following links. Skills that move, or
-go, are first collected in a folder of their own beside the others (`.sot-{uid}.tmp`), their SKILL.md
+go, are first collected in a folder of their own beside the others (`Move.collecting`), their SKILL.md
 last; from there they go on, again SKILL.md last. Wherever a process dies, the same moves asked for
-again are finished, also where two skills swap their places.
+again are finished, also where two skills swap their places. What somebody changed in a folder that is
+half collected goes with it; one that was to be deleted comes back instead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from typing import TypeAlias
 from sot_pipeline.errors import FileChangedMeanwhile, FileUnusable, SotError
 from sot_pipeline.runtime.contained import folder_below
 from sot_pipeline.runtime.failpoints import Failpoint, reach
-from sot_pipeline.skills.files import below, read_skill
+from sot_pipeline.skills.files import TEMPORARY, below, read_folder, read_skill
 from sot_pipeline.skills.model import DOCUMENT, File, Move, Skill
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -64,59 +66,91 @@ class SkillFolders:
             self._remove(below(after.path, name), old[name])
 
     def move(self, moves: Sequence[Move]) -> Moved:
-        """Make, or finish, these moves. One that failed on the way goes on when it is asked for again."""
-        collected, given_up = [], set[str]()
+        """Make, or finish, these moves. One that failed on the way goes on when it is asked for again.
+
+        Those that arrived leave an empty folder behind, which `forget` takes away.
+        """
         failed: dict[str, SotError] = {}
-        for move in moves:
-            try:
-                if self._collect(move):
-                    collected.append(move)
-                else:
+        given_up = set[str]()
+        left = list(moves)
+        for step in (self._collect, self._arrive):
+            for move in moves if step == self._collect else left:
+                try:
+                    if step(move):
+                        continue
                     given_up.add(move.uid)
                     failed[move.uid] = self._changed(move.source)
-            except (FileChangedMeanwhile, FileUnusable) as error:
-                failed[move.uid] = error
-        for move in collected:
-            try:
-                if move.target is None:
-                    self._drop(move.temporary)
-                else:
-                    self._move_files(move.temporary, move.target)
-            except (FileChangedMeanwhile, FileUnusable) as error:
-                failed[move.uid] = error
-            reach(Failpoint.SKILL_MOVED)
+                except (FileChangedMeanwhile, FileUnusable) as error:
+                    failed[move.uid] = error
+            left = [move for move in moves if move.uid not in failed]
         return Moved(failed, frozenset(given_up))
 
+    def tidy(self, temporaries: Iterable[str]) -> None:
+        """Remove files, and empty folders, that a killed run left behind."""
+        for path in temporaries:
+            with contextlib.suppress(FileUnusable), self._folder_of(path) as (folder, name):
+                try:
+                    os.unlink(name, dir_fd=folder)
+                except IsADirectoryError:
+                    os.rmdir(name, dir_fd=folder)
+
+    def forget(self, moves: Iterable[Move]) -> None:
+        """Take away what moves leave behind that were made, or given up."""
+        for move in moves:
+            for folder in (move.collecting, move.collected):
+                with contextlib.suppress(OSError):
+                    (self.root / folder).rmdir()
+
     def _collect(self, move: Move) -> bool:
-        """Bring all files of a skill into its temporary folder; False where it is not what is to be moved."""
-        if (self.root / move.temporary / DOCUMENT).exists():
+        """Bring all files of a skill into a folder of its own; False where it is not what is to be moved.
+
+        One that is to be deleted is looked at again there, where nobody else works.
+        """
+        if (self.root / move.collected).exists():
             return True
-        if not (self.root / move.temporary).exists():
-            found = read_skill(self.root, move.source)
-            if found is None or found.folder_hash != move.folder_hash:
+        here, waiting = read_folder(self.root, move.collecting), read_skill(self.root, move.source)
+        if DOCUMENT not in here:
+            if waiting is None or not (here or waiting.folder_hash == move.folder_hash):
+                self._move_each(here, move.collecting, move.source)
                 return False
-        self._move_files(move.source, move.temporary)
+            if move.target is not None:
+                with self._folder_of(below(move.target, DOCUMENT)):
+                    pass  # where no such folder can be made, the skill would stay collected
+            self._move_each(waiting.files, move.source, move.collecting)
+        here = read_folder(self.root, move.collecting)
+        if move.target is None and Skill(move.source, here).folder_hash != move.folder_hash:
+            self._move_each(here, move.collecting, move.source)
+            return False
+        (self.root / move.collecting).rename(self.root / move.collected)
         reach(Failpoint.SKILL_COLLECTED)
         return True
 
-    def _move_files(self, source: str, target: str) -> None:
-        found = read_skill(self.root, source)
-        if found is None:
-            raise self._changed(source)
-        for name in _document_last(found.files):
+    def _arrive(self, move: Move) -> bool:
+        """Bring what was collected to its place, or out of the world; False where somebody made a skill there."""
+        here = read_folder(self.root, move.collected)
+        if move.target is None:
+            self._drop(move.collected, here)
+        elif DOCUMENT in here:
+            if read_folder(self.root, move.target).get(DOCUMENT) not in (None, here[DOCUMENT]):
+                self._move_each(here, move.collected, move.source)
+                return False
+            self._move_each(here, move.collected, move.target)
+        reach(Failpoint.SKILL_MOVED)
+        return True
+
+    def _move_each(self, names: Iterable[str], source: str, target: str) -> None:
+        for name in _document_last(names):
             old_path, new_path = below(source, name), below(target, name)
             with self._folder_of(old_path) as (old, file), self._folder_of(new_path) as (new, _):
                 self._place(new_path, (old, file), (new, file))
             reach(Failpoint.SKILL_FILE_MOVED)
-        self._prune(below(source, name) for name in found.files)
+        self._prune(below(source, name) for name in names)
 
-    def _drop(self, folder: str) -> None:
-        found = read_skill(self.root, folder)
-        paths = [below(folder, name) for name in _document_last(found.files)] if found else []
-        for path in paths:
-            with self._folder_of(path) as (opened, file):
+    def _drop(self, folder: str, names: Iterable[str]) -> None:
+        for name in names:
+            with self._folder_of(below(folder, name)) as (opened, file):
                 os.unlink(file, dir_fd=opened)
-        self._prune(paths)
+        self._prune(below(folder, name) for name in names)
 
     def _put(self, path: str, new: File, expected: File | None) -> None:
         """Write one file whole, replacing `expected` (None: there is none). Equal bytes are not written again."""
@@ -191,8 +225,13 @@ class SkillFolders:
             ) from error
 
     def _prune(self, paths: Iterable[str]) -> None:
-        """Remove the folders of these files, and those above up to the root, as far as they are empty."""
+        """Remove the folders of these files, and those above up to the root, as far as they are empty.
+
+        That of a move is left: it tells that all have arrived.
+        """
         for folder in sorted({parent for path in paths for parent in PurePosixPath(path).parents[:-1]}, reverse=True):
+            if TEMPORARY.fullmatch(str(folder)):
+                continue
             with contextlib.suppress(OSError):
                 (self.root / folder).rmdir()
 
@@ -208,7 +247,10 @@ def _read(folder: int, name: str) -> File | None:
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as opened:
-        return File(opened.read(), bool(os.fstat(descriptor).st_mode & 0o100))
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return File(opened.read(), bool(mode & stat.S_IXUSR))
 
 
 def _write(folder: int, name: str, new: File, *, like: str | None) -> None:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sot_pipeline.code.files import FoundFiles, visible
+from sot_pipeline.code.files import FoundFiles, Listing, visible
 from sot_pipeline.code.ignore import GITIGNORE
 from sot_pipeline.code.languages import language_of
-from sot_pipeline.errors import FileUnusable
 from sot_pipeline.index_code import index_projects
 from sot_pipeline.index_points import embedded
 from sot_pipeline.outcome import CodeOutcome
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stats import digest_of, stats_of
-from sot_pipeline.runtime.tree import SETTLED_AFTER_NS, ProjectState, changed_paths, look
-from sot_pipeline.steps.code_sources import found_files
+from sot_pipeline.runtime.tree import ProjectState, changed_paths, look
+from sot_pipeline.steps.code_sources import source_rules
 from sot_pipeline.targets.database.code_rows import CodeTable
 from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.watch.points import FollowingPoints
 from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
-
-_NOTHING = FoundFiles({}, {}, {}, ())
 
 
 class CodeSource:
@@ -42,7 +39,7 @@ class CodeSource:
         self._workspace = workspace
         self._tables = [table for table in CodeTable if tables is None or table.value in tables]
         self._has_points = tables is None
-        self._listings: dict[str, _Listing] = {}
+        self._listings: dict[str, Listing] = {}
         self._points = FollowingPoints(workspace, Kind.CODE, "points")
         # Projects whose rows were last deleted because somebody was seen to delete the files.
         self._seen: set[str] = set()
@@ -104,40 +101,12 @@ class CodeSource:
     def _listed(self, project: Project) -> FoundFiles:
         """The source files and folders as they are now; none where the root cannot be read (applying says why)."""
         listing = self._listings.get(project.id)
-        if listing is None or not listing.is_current():
-            now_ns = time.time_ns()
-            try:
-                found = found_files(project)
-            except FileUnusable:
-                found = _NOTHING
-            listing = self._listings[project.id] = _Listing(found, now_ns, _marks(found))
-        return listing.found
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """What was found at `now_ns`; it holds while no folder and no .gitignore has another inode or time."""
-
-    found: FoundFiles
-    now_ns: int
-    marks: Mapping[str, tuple[int, int]]
-
-    def is_current(self) -> bool:
-        """Whether listing again would find the same. A folder of this very moment can change unseen."""
-        newest = max((time_ns for _, time_ns in self.marks.values()), default=self.now_ns)
-        return newest < self.now_ns - SETTLED_AFTER_NS and self.marks == _marks(self.found)
-
-
-def _marks(found: FoundFiles) -> dict[str, tuple[int, int]]:
-    marks = {}
-    for folder in found.folders:
-        for path in (str(folder), os.path.join(folder, GITIGNORE)):  # noqa: PTH118  # thousands of paths, all text
-            try:
-                status = os.stat(path)  # noqa: PTH116  # as above
-            except OSError:
-                continue
-            marks[path] = (status.st_ino, status.st_mtime_ns)
-    return marks
+        if listing is None:
+            listing = self._listings[project.id] = Listing(source_rules(project))
+        try:
+            return listing.renew(time.time_ns())
+        except OSError:
+            return listing.found
 
 
 class _Paths:

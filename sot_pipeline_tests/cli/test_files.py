@@ -42,6 +42,21 @@ def test_init_makes_an_id_of_the_folders_name(tmp_path: Path, monkeypatch: pytes
     assert load_workspace(folder / "sot.toml", env={}).projects[0].id == "my-project-2"
 
 
+def test_init_takes_skills_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sot: Command) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "with" / "skills" / "tools" / "glaze").mkdir(parents=True)
+    (tmp_path / "with" / "skills" / "tools" / "glaze" / "SKILL.md").write_text("# Glaze\n")
+    (tmp_path / "without" / "skills").mkdir(parents=True)
+
+    for name in ("with", "without"):
+        monkeypatch.chdir(tmp_path / name)
+        sot("init")
+
+    skills = load_workspace(tmp_path / "with" / "sot.toml", env={}).projects[0].skills
+    assert skills and skills.path == "skills"
+    assert load_workspace(tmp_path / "without" / "sot.toml", env={}).projects[0].skills is None
+
+
 def test_init_refuses_a_root_that_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sot: Command) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -57,8 +72,27 @@ def test_demo_syncs_in_full_and_runs_twice(tmp_path: Path, monkeypatch: pytest.M
 
     assert (first.code, second.code) == (0, 0)
     assert "28 inserted" in first.out
+    assert "database   2 created" in first.out
     assert "28 unchanged" in second.out
-    assert "Try next" in second.out
+    assert "unchanged  2" in second.out
+    assert "sot skills sync" in second.out.partition("Try next")[2]
+    monkeypatch.chdir(tmp_path / "shown")
+    assert sot("verify").code == 0
+
+
+def test_demo_from_before_there_were_skills_still_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sot: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "sot.toml").write_text(
+        '[workspace]\nqdrant = ".sot/qdrant"\n[[project]]\nid = "demo"\nreadme = "README.md"\n'
+    )
+
+    answer = sot("demo", "shown")
+
+    assert answer.code == 0
+    assert "created" not in answer.out
 
 
 def test_demo_refuses_a_folder_with_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sot: Command) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import tracemalloc
 from typing import cast
 
 import pytest
@@ -82,6 +84,22 @@ def test_a_tree_of_too_many_nodes_is_skipped(monkeypatch: pytest.MonkeyPatch) ->
     found = analysed("a.py", "x = 1\ny = 2\n")
 
     assert "more than 5 nodes" in reason(found, "total_lines")
+
+
+def test_nothing_of_a_text_stays_in_memory_after_its_analysis() -> None:
+    data = b"".join(b"def f%d(a):\n    return a\n" % number for number in range(1_000))
+    analysed("a.py", data)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+
+    for _ in range(5):
+        analysed("a.py", data)
+
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < len(data) / 5
 
 
 def test_what_the_parser_reads_over_and_over_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,7 +246,7 @@ def test_a_file_may_copy_itself() -> None:
 def test_tokens_survive_as_bytes() -> None:
     (some,) = facts({"a.py": lines(3)})
 
-    assert unpacked(packed(some.tokens)) == some.tokens
+    assert tuple(unpacked(packed(some.tokens))) == some.tokens
     with pytest.raises(ValueError, match="bytes"):
         unpacked(b"123")
 

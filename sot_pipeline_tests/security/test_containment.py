@@ -15,7 +15,7 @@ from sot_pipeline.errors import ConfigError, FileUnusable
 from sot_pipeline.ledgers.project import ParsedProject, read_project
 from sot_pipeline.outcome import Mode
 from sot_pipeline.refresh import add_markers, refresh_ledgers, refresh_readmes
-from sot_pipeline.runtime.contained import read_inside, real_path
+from sot_pipeline.runtime.contained import open_unlinked, read_inside, real_path
 from sot_pipeline.workspace import Project, load_workspace
 from sot_pipeline_tests.workspaces import BUILDS, README, Kiln, make_kiln
 
@@ -272,3 +272,37 @@ def test_root_itself_may_be_a_link(tmp_path: Path) -> None:
 
     assert real_path(tmp_path / "root", "README.md") == tmp_path / "real" / "README.md"
     assert read_inside(tmp_path / "root", "README.md", 1_000_000) == README.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("docs/file.py", None),
+        ("docs/link.py", OSError),
+        ("linked/file.py", OSError),
+        ("docs/pipe.py", FileUnusable),
+        ("docs/../docs/file.py", FileUnusable),
+        ("../outside.py", FileUnusable),
+        ("/docs/file.py", FileUnusable),
+        ("docs", FileUnusable),
+        ("docs/gone.py", FileNotFoundError),
+    ],
+)
+def test_where_links_are_not_followed_only_files_below_the_root_are_opened(
+    tmp_path: Path, path: str, refused: type[Exception] | None
+) -> None:
+    root = tmp_path / "root"
+    (root / "docs").mkdir(parents=True)
+    (root / "docs" / "file.py").write_text("x = 1\n")
+    (root / "docs" / "link.py").symlink_to("file.py")
+    (root / "linked").symlink_to("docs")
+    os.mkfifo(root / "docs" / "pipe.py")
+    (tmp_path / "outside.py").write_text("canary")
+    (tmp_path / "here").symlink_to(root)
+
+    if refused is None:
+        with open_unlinked(tmp_path / "here", path) as file:
+            assert file.read() == b"x = 1\n"
+        return
+    with pytest.raises(refused), open_unlinked(tmp_path / "here", path):
+        pass

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from sot_pipeline.code.model import ANALYSIS_VERSION, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
+from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.targets.database.code_rows import (
     FILES,
     METADATA,
@@ -46,6 +47,8 @@ REMEMBER_VERSION = (
     "INSERT INTO code_analysis (project_id, table_name, version) VALUES (?, ?, ?) "
     "ON CONFLICT (project_id, table_name) DO UPDATE SET version = excluded.version"
 )
+# Bounds memory while a full pass compares: a row's statuses become a hundred objects.
+_FILES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class CodeIndex:
         """
         with self._changing(CodeTable.METADATA, deadline) as (engine, now):
             self._apply(engine, METADATA, [metadata_values(self.project_id, row, now) for row in rows], gone)
+            reach(Failpoint.CODE_METADATA_MERGED)
             self._apply(engine, TOKENS, [token_values(self.project_id, row) for row in rows], gone)
 
     @contextmanager
@@ -140,8 +144,10 @@ class CodeIndex:
             engine.execute(
                 f"DELETE FROM {target.table} WHERE project_id = ? AND {condition}", (self.project_id, values)
             )
+            reach(Failpoint.CODE_ROWS_DELETED)
         if rows:
             engine.merge(target, rows)
+            reach(Failpoint.CODE_ROWS_MERGED)
 
     def facts(self) -> list[FileFacts]:
         """What relating needs of every file."""
@@ -153,35 +159,49 @@ class CodeIndex:
             "WHERE f.project_id = ? ORDER BY f.path"
         )
         return self.database.read(
-            lambda engine: [stored_facts(row) for row in engine.query(sql, (self.project_id,))], []
+            lambda engine: [stored_facts(row) for row in engine.stream(sql, (self.project_id,))], []
         )
 
     def apply_metrics(self, found: Mapping[str, Metrics], columns: Mapping[str, Kind], deadline: Deadline) -> Counts:
-        """Write these columns of `codebase_metadata` for every file of `found` where the stored ones differ."""
-        with self.database.changing(self.project_id, deadline) as (engine, now):
-            stored = self._stored(engine, columns)
-            changed = {
-                path: metrics
-                for path, metrics in found.items()
-                if path in stored and _differ(stored[path], metrics, columns)
-            }
-            engine.execute_many(
-                f"UPDATE {CodeTable.METADATA} SET {', '.join(f'{name} = ?' for name in columns)}, metric_status = ?, "
-                "updated_at = ? WHERE project_id = ? AND path = ?",
-                [
-                    (
-                        *metric_values(metrics.values, columns),
-                        canonical_json({**stored[path].status, **metrics.status}),
-                        *(now, self.project_id, path),
-                    )
-                    for path, metrics in changed.items()
-                ],
-            )
-        return Counts(updated=len(changed), unchanged=len(stored.keys() & found.keys()) - len(changed))
+        """Write these columns of `codebase_metadata` for every file of `found` where the stored ones differ.
 
-    def _stored(self, engine: Engine, columns: Mapping[str, Kind]) -> dict[str, Metrics]:
-        sql = f"SELECT path, {', '.join(columns)}, metric_status FROM {CodeTable.METADATA} WHERE project_id = ?"
-        return {cast("str", row[0]): stored_metrics(row[1:], columns) for row in engine.query(sql, (self.project_id,))}
+        In one transaction, but some files at a time: what is stored of a file is much larger than its metrics.
+        """
+        paths, done = tuple(found), Counts()
+        with self.database.changing(self.project_id, deadline) as (engine, now):
+            for start in range(0, len(paths), _FILES_AT_ONCE):
+                part = {path: found[path] for path in paths[start : start + _FILES_AT_ONCE]}
+                done = done.plus(self._apply_metrics(engine, part, columns, now))
+            reach(Failpoint.CODE_RELATIONS_MERGED)
+        return done
+
+    def _apply_metrics(
+        self, engine: Engine, found: Mapping[str, Metrics], columns: Mapping[str, Kind], now: str
+    ) -> Counts:
+        stored = self._stored(engine, columns, tuple(found))
+        changed = {path: found[path] for path, was in stored.items() if _differ(was, found[path], columns)}
+        engine.execute_many(
+            f"UPDATE {CodeTable.METADATA} SET {', '.join(f'{name} = ?' for name in columns)}, metric_status = ?, "
+            "updated_at = ? WHERE project_id = ? AND path = ?",
+            [
+                (
+                    *metric_values(metrics.values, columns),
+                    canonical_json({**stored[path].status, **metrics.status}),
+                    *(now, self.project_id, path),
+                )
+                for path, metrics in changed.items()
+            ],
+        )
+        return Counts(updated=len(changed), unchanged=len(stored) - len(changed))
+
+    def _stored(self, engine: Engine, columns: Mapping[str, Kind], paths: Sequence[str]) -> dict[str, Metrics]:
+        chosen, values = engine.among("path", paths)
+        sql = (
+            f"SELECT path, {', '.join(columns)}, metric_status FROM {CodeTable.METADATA} "
+            f"WHERE project_id = ? AND {chosen}"
+        )
+        rows = engine.query(sql, (self.project_id, values))
+        return {cast("str", row[0]): stored_metrics(row[1:], columns) for row in rows}
 
     # Reading
 
@@ -288,7 +308,8 @@ def _literal(word: str) -> str:
 
 
 def _differ(stored: Metrics, wanted: Metrics, columns: Iterable[str]) -> bool:
-    """True where a value or status of `wanted` is not what is stored, told as JSON tells things apart."""
-    now = {name: [stored.values[name], stored.status.get(name)] for name in columns}
-    then = {name: [wanted.values[name], wanted.status.get(name)] for name in columns}
-    return bool(now != json.loads(canonical_json(cast("Json", then))))
+    """True where a value or status of `wanted` is not what is stored."""
+    return any(
+        stored.values[name] != wanted.values[name] or stored.status.get(name) != wanted.status.get(name)
+        for name in columns
+    )

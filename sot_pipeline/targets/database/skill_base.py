@@ -80,6 +80,14 @@ def agree(engine: Engine, project_id: str, agreed: Mapping[str, tuple[Skill, int
     )
 
 
+def follow(engine: Engine, project_id: str, arrived: Mapping[str, str]) -> None:
+    """Note new folders (uid → path) of what was agreed on."""
+    engine.execute_many(
+        "UPDATE skill_base SET skill_path = ? WHERE project_id = ? AND uid = ?",
+        [(path, project_id, uid) for uid, path in arrived.items()],
+    )
+
+
 def bury(engine: Engine, project_id: str, uids: Collection[str], side: str, now: str) -> None:
     """See `SkillStore.drop_base`."""
     where, parameters = chosen(engine, project_id, uids)

@@ -66,7 +66,8 @@ class Batch:
 
     `deletes`: uid → row version. `agreed`: what is then agreed on; `seen`: with which row
     version, where it is not the one that this batch gives the row. `buried`: uid → side where it was
-    deleted first. `moves` are begun when it is committed, and `finished` ones forgotten.
+    deleted first. `moves` are begun when it is committed, and `finished` ones forgotten; `arrived`:
+    uid → where the folder is now that was agreed on elsewhere.
     """
 
     inserts: Sequence[StoredSkill] = ()
@@ -77,6 +78,7 @@ class Batch:
     buried: Mapping[str, str] = field(default_factory=dict)
     moves: Sequence[Move] = ()
     finished: Collection[str] = ()
+    arrived: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tombstone(NamedTuple):

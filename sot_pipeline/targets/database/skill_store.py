@@ -105,6 +105,7 @@ class SkillStore:
                 skill_base.bury(engine, self.project_id, gone, side, now)
             skill_moves.note(engine, self.project_id, [move for move in batch.moves if move.uid not in failed])
             skill_moves.forget(engine, self.project_id, batch.finished)
+            skill_base.follow(engine, self.project_id, batch.arrived)
             skill_texts.refresh(engine, self.project_id)
         return written
 

@@ -7,10 +7,11 @@ Whoever else writes to the tables is kept from the rows that are looked at until
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from sot_pipeline.targets.database.engine import Engine
+from sot_pipeline.targets.database.engine import Engine, Row, Value
 from sot_pipeline.targets.database.skill_model import StoredSkill, Version, Written
 from sot_pipeline.targets.database.skill_rows import (
     FILES,
@@ -109,13 +110,30 @@ def _write(engine: Engine, project_id: str, skills: Sequence[StoredSkill], here:
             f"UPDATE skills SET skill_path = NULL WHERE project_id = ? AND {condition}", (project_id, values)
         )
     for key, table in LISTS.items():
-        if known:
-            engine.execute(f"DELETE FROM {table} WHERE project_id = ? AND {condition}", (project_id, values))
-        members = [row for skill in skills for row in member_values(project_id, key, skill)]
-        if members:
-            engine.insert(table, MEMBER_COLUMNS, members)
+        members = {skill.uid: member_values(project_id, key, skill) for skill in skills}
+        _write_list(engine, project_id, table, members, known)
     _write_files(engine, project_id, skills, known)
     engine.merge(SKILLS, [skill_values(project_id, skill) for skill in skills])
+
+
+def _write_list(
+    engine: Engine, project_id: str, table: str, wanted: Mapping[str, list[tuple[Value, ...]]], known: Sequence[str]
+) -> None:
+    """Write the members of every skill that has others now."""
+    present: defaultdict[object, list[Row]] = defaultdict(list)
+    condition, values = engine.among("uid", known)
+    columns = ", ".join(MEMBER_COLUMNS)
+    sql = f"SELECT {columns} FROM {table} WHERE project_id = ? AND {condition} ORDER BY position"
+    with engine.tolerant():
+        for row in engine.query(sql, (project_id, values)) if known else ():
+            present[row[1]].append(row)
+    stale = [uid for uid in known if present[uid] and present[uid] != wanted[uid]]
+    if stale:
+        condition, values = engine.among("uid", stale)
+        engine.execute(f"DELETE FROM {table} WHERE project_id = ? AND {condition}", (project_id, values))
+    members = [row for uid, rows in wanted.items() if present[uid] != rows for row in rows]
+    if members:
+        engine.insert(table, MEMBER_COLUMNS, members)
 
 
 def _write_files(engine: Engine, project_id: str, skills: Sequence[StoredSkill], known: Sequence[str]) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
 from sot_pipeline.plan import Counts, Json, Record, RecordKey, diff, hash_record
 from sot_pipeline.runtime.deadline import Deadline
-from sot_pipeline.targets.database import Activity, Database
+from sot_pipeline.targets.database import Activity, Database, schema
 
 SOON = Deadline(24 * 3600)  # counts from the import, which a long run leaves far behind
 NOTHING = Counts()
@@ -50,6 +54,17 @@ def activity(sync_type: str = "database", status: str = "success", counts: Count
 def hashes(records: Sequence[Record]) -> dict[RecordKey, str]:
     """What fingerprints of exactly these records are."""
     return {one.key: one.content_hash for one in records}
+
+
+def migrate(url: str, revision: str) -> None:
+    """Make the schema as the program had it at `revision`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def tamper(url: str, *statements: str) -> list[tuple[object, ...]]:

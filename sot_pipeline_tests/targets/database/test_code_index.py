@@ -10,7 +10,7 @@ import pytest
 
 from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json
-from sot_pipeline.targets.database import Database
+from sot_pipeline.targets.database import Database, code_index
 from sot_pipeline.targets.database.code_index import CodeIndex
 from sot_pipeline.targets.database.code_rows import FILES, METADATA_COLUMNS, CodeTable, FileMetadata
 from sot_pipeline.targets.database.tables import code_files, codebase_metadata
@@ -206,9 +206,24 @@ def test_what_relating_needs_is_read_back_and_lost_tokens_make_a_row_stale(index
     first, second = index.facts()
     tamper(database_url, "DELETE FROM code_tokens WHERE path = 'b.py'")
 
-    assert (first.path, first.imports, first.complexity, first.tokens) == ("a.py", [imported], 4, tokens)
-    assert (second.complexity, second.tokens) == (None, ())
+    assert (first.path, first.imports, first.complexity, tuple(first.tokens)) == ("a.py", [imported], 4, tokens)
+    assert (second.complexity, tuple(second.tokens)) == (None, ())
     assert index.fingerprints(CodeTable.METADATA) == {"a.py": hash_of("x = 1\n"), "b.py": ""}
+
+
+def test_relations_of_more_files_than_are_compared_at_once_are_all_written(
+    index: CodeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_index, "_FILES_AT_ONCE", 2)
+    paths = [f"{number}.py" for number in range(5)]
+    write(index, CodeTable.METADATA, dict.fromkeys(paths, "x"))
+    found = {path: relations(commits_90d=number) for number, path in enumerate(paths)}
+
+    first = index.apply_metrics(found, PROJECT_METRICS, SOON)
+    second = index.apply_metrics(found, PROJECT_METRICS, SOON)
+
+    assert (first, second) == (Counts(updated=5), Counts(unchanged=5))
+    assert sorted(index.values_of("commits_90d")) == [0, 1, 2, 3, 4]
 
 
 def test_extremes_are_ordered_and_leave_out_what_is_not_known(index: CodeIndex) -> None:

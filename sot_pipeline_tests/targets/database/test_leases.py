@@ -12,7 +12,7 @@ from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.leases import Grant, LockState
 from sot_pipeline.targets.database import Database
 from sot_pipeline_tests.holders import BOTH, BRIEF, SOON, claim, held_elsewhere, holding, lock, states
-from sot_pipeline_tests.targets.database.ledger import activity, record, sync, tamper
+from sot_pipeline_tests.targets.database.ledger import activity, migrate, record, sync, tamper
 
 OVER = "UPDATE sot_locks SET heartbeat_at = heartbeat_at - {0}, expires_at = expires_at - {0}"
 
@@ -288,11 +288,8 @@ def test_looking_makes_no_tables(database: Database) -> None:
     assert database.revision() is None
 
 
-def test_schema_without_leases_has_no_locks(database: Database, database_url: str) -> None:
-    database.upgrade(SOON)
-    later = ("sot_locks", "code_files", "codebase_metadata", "code_tokens", "code_analysis")
-    drops = [f"DROP TABLE {table}" for table in later]
-    tamper(database_url, *drops, "UPDATE sot_alembic_version SET version_num = '0001'")
+def test_schema_without_leases_has_no_locks(database_url: str) -> None:
+    migrate(database_url, "0001")
 
     with Database(database_url) as older:
         assert older.locks(SOON) == ()

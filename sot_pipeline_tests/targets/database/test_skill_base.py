@@ -55,6 +55,17 @@ def test_the_last_state_agreed_on_is_the_one_that_is_kept(store: SkillStore, sta
         assert store.base() == {"a": Base("p", version, skill.folder_hash)}
 
 
+def test_a_base_that_was_lost_is_no_base(store: SkillStore, database_url: str) -> None:
+    skill = document(stored("a"))
+    store.set_base({"a": (skill, 1)}, SOON)
+
+    tamper(database_url, "DELETE FROM skill_base")
+
+    assert (store.base(), store.base_files()) == ({}, {})
+    store.set_base({"a": (skill, 1)}, SOON)
+    assert store.base_files() == {"a": skill}
+
+
 def test_a_folder_hash_is_that_of_names_bytes_and_executable_bits() -> None:
     skill = document(stored("a"))
     others = [

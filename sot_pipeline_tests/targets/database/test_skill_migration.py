@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
 
 from sot_pipeline.cli.main import main
 from sot_pipeline.errors import DatabaseUnavailable
-from sot_pipeline.targets.database import Database, schema
+from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.database.skill_rows import FILES, LISTS, MEMBER_COLUMNS, SKILLS
 from sot_pipeline.targets.database.skill_store import SkillStore
 from sot_pipeline.targets.database.tables import metadata, skills
-from sot_pipeline_tests.targets.database.ledger import record, sync, tamper
+from sot_pipeline_tests.targets.database.ledger import migrate, record, sync, tamper
 from sot_pipeline_tests.targets.database.skills import insert, stored
 
 ENTRY = (
@@ -26,14 +23,8 @@ ENTRY = (
 
 @pytest.fixture
 def older(database_url: str) -> str:
-    """A database as the version before skills left it, with an entry and a verification in it."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    engine = create_engine(database_url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-    engine.dispose()
+    """A database as the version before skills left it, with an entry in it."""
+    migrate(database_url, "0003")
     tamper(database_url, ENTRY)
     return database_url
 

@@ -48,6 +48,10 @@ class Writers(RuleBasedStateMachine):
         self.changes = 0
         self.read: list[dict[str, tuple[StoredSkill, int]]] = [{}, {}]
         self.versions: dict[tuple[str, int], int] = {}
+        for uid in "abc":
+            self.insert(0, uid, f"p/{uid}")
+        for writer in range(2):
+            self.look(writer)
 
     def run(self, statement: str) -> None:
         with self.program.changing("atlas", SOON) as (engine, _):
