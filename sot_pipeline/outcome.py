@@ -237,6 +237,19 @@ class SkillsOutcome:
             return EXIT_CONFLICTS
         return EXIT_PROBLEMS if self.quarantined else EXIT_OK
 
+    @property
+    def waiting(self) -> tuple[Problem, ...]:
+        """The skills that wait for a person, as problems: those in conflict and those left alone."""
+        decide = "See 'sot skills conflicts', and decide with 'sot skills resolve'."
+        conflicts = (
+            Problem("skill_conflicts", Severity.ERROR, each.path, None, f"Both sides changed '{each.field}'. {decide}")
+            for each in self.conflicts
+        )
+        left_alone = (
+            Problem("skills_readable", Severity.ERROR, path, None, reason) for path, reason in self.quarantined.items()
+        )
+        return (*conflicts, *left_alone)
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:

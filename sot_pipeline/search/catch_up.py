@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
-    """Sync what `searching` asks (rows, points where it asks them, code and its points) of every project that lags.
+    """Sync what `searching` asks of every project that lags: ledgers, skills, code, and points.
 
     Returns what is wrong in their files; raises what stops a sync: LockNotAcquired and the like.
     """
@@ -49,7 +49,7 @@ def _index_skills(workspace: Workspace, searching: Searching) -> tuple[Problem, 
         return ()
     projects, deadline = workspace.select(tuple(behind)), searching.deadline
     report = sync_skills_of(workspace, projects, Direction.EXPORT, execute=True, deadline=deadline)
-    problems = [problem for project in report.projects for problem in project.problems]
+    problems = [problem for project in report.projects for problem in (*project.problems, *project.waiting)]
     error = report.error
     if searching.semantic and not error:
         found = index_points(workspace, projects, kind=Kind.SKILLS, execute=True, deadline=deadline)

@@ -12,14 +12,15 @@ from sot_pipeline.code.files import FoundFiles, Listing, visible
 from sot_pipeline.code.ignore import GITIGNORE
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.index_code import index_projects
-from sot_pipeline.index_points import embed_ahead, embedded, index_points
+from sot_pipeline.index_points import embedded
 from sot_pipeline.outcome import CodeOutcome
-from sot_pipeline.runtime.background import Background
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.stats import digest_of, stats_of
 from sot_pipeline.runtime.tree import ProjectState, changed_paths, look
 from sot_pipeline.steps.code_sources import source_rules
 from sot_pipeline.targets.database.code_rows import CodeTable
+from sot_pipeline.targets.vectors.kinds import Kind
+from sot_pipeline.watch.points import FollowingPoints
 from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
 
@@ -28,8 +29,7 @@ class CodeSource:
     """The source files of `workspace` and their rows, in `tables` alone where they are named, then without points.
 
     Project metrics are left to a full pass: they ask for all files. Points of code that is embedded
-    come when no file waits any more, and what is new is embedded in the background before: a service
-    takes longer than everything else, and rows must not wait for it.
+    come when no file waits any more.
     """
 
     name = "code"
@@ -40,7 +40,7 @@ class CodeSource:
         self._tables = [table for table in CodeTable if tables is None or table.value in tables]
         self._has_points = tables is None
         self._listings: dict[str, Listing] = {}
-        self._ahead: Background[str] = Background()
+        self._points = FollowingPoints(workspace, Kind.CODE, "points")
         # Projects whose rows were last deleted because somebody was seen to delete the files.
         self._seen: set[str] = set()
 
@@ -96,22 +96,7 @@ class CodeSource:
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:
         """See `Source.finish`: points. They follow the rows wherever these followed events."""
-        projects = self._workspace.select((project_id,))
-        ended = self._ahead.ended(project_id, lambda: embed_ahead(self._workspace, projects[0]))
-        if ended is None:
-            return Result({}, unfinished=True)
-        if ended.error:
-            return Result({"points": None}, (), ended.error)
-        report = index_points(
-            self._workspace,
-            projects,
-            execute=True,
-            deadline=deadline,
-            allow_mass_delete=project_id in self._seen,
-            lock_wait=LOCK_WAIT_SECONDS,
-        )
-        points = report.projects.get(project_id)
-        return Result({"points": points.document if points else None}, points.problems if points else (), report.error)
+        return self._points.finish(project_id, deadline, allow_mass_delete=project_id in self._seen)
 
     def _listed(self, project: Project) -> FoundFiles:
         """The source files and folders as they are now; none where the root cannot be read (applying says why)."""

@@ -12,10 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sot_pipeline.errors import SotError
-from sot_pipeline.index_points import embed_ahead, index_points
 from sot_pipeline.outcome import SkillChanges, SkillsOutcome
-from sot_pipeline.plan import Json, Problem, Severity
-from sot_pipeline.runtime.background import Background
+from sot_pipeline.plan import Json
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import FileState, ProjectState
 from sot_pipeline.skills.files import is_ours
@@ -26,6 +24,7 @@ from sot_pipeline.steps.skills import skill_folders
 from sot_pipeline.sync_skills import sync_skills_of
 from sot_pipeline.targets.database import Database
 from sot_pipeline.targets.vectors.kinds import Kind
+from sot_pipeline.watch.points import FollowingPoints
 from sot_pipeline.watch.source import LOCK_WAIT_SECONDS, Change, Result, Scope, folder_identity, nearest_folder, ways_up
 from sot_pipeline.workspace import Project, Workspace
 
@@ -36,8 +35,7 @@ LOOK_SECONDS = 10.0
 class SkillSource:
     """The skills of `workspace` in files and database; where `tables` are named without points.
 
-    Paths of a batch are those of skills. Points come as those of code do: in the background, when
-    no file waits any more.
+    Paths of a batch are those of skills. Points come when no file waits any more.
     """
 
     name = "skills"
@@ -47,7 +45,7 @@ class SkillSource:
         self._workspace = workspace
         self._has_points = workspace.qdrant is not None and tables is None
         self._files: dict[str, ProjectState] = {}
-        self._ahead: Background[str] = Background()
+        self._points = FollowingPoints(workspace, Kind.SKILLS, "skill_points")
         # Projects whose rows a sync has deleted, so that their points are meant to go as well.
         self._deleted: set[str] = set()
 
@@ -106,26 +104,10 @@ class SkillSource:
 
     def finish(self, project_id: str, deadline: Deadline) -> Result:
         """See `Source.finish`: points."""
-        projects = self._workspace.select((project_id,))
-        ended = self._ahead.ended(project_id, lambda: embed_ahead(self._workspace, projects[0], Kind.SKILLS))
-        if ended is None:
-            return Result({}, unfinished=True)
-        if ended.error:
-            return Result({"skill_points": None}, (), ended.error)
-        report = index_points(
-            self._workspace,
-            projects,
-            kind=Kind.SKILLS,
-            execute=True,
-            deadline=deadline,
-            allow_mass_delete=project_id in self._deleted,
-            lock_wait=LOCK_WAIT_SECONDS,
-        )
-        points = report.projects.get(project_id)
-        if points:
+        found = self._points.finish(project_id, deadline, allow_mass_delete=project_id in self._deleted)
+        if not found.unfinished and found.error is None:
             self._deleted.discard(project_id)
-        document = points.document if points else None
-        return Result({"skill_points": document}, points.problems if points else (), report.error)
+        return found
 
 
 class _Paths:
@@ -153,17 +135,7 @@ def _result_of(outcome: SkillsOutcome) -> Result:
         "skills": _counts(outcome.database, outcome),
         "skill_files": _counts(outcome.files, outcome),
     }
-    conflicts = (
-        Problem("skill_conflicts", Severity.ERROR, each.path, None, f"Both sides changed '{each.field}'. {_DECIDE}")
-        for each in outcome.conflicts
-    )
-    quarantined = (
-        Problem("skills_readable", Severity.ERROR, path, None, reason) for path, reason in outcome.quarantined.items()
-    )
-    return Result(targets, (*outcome.problems, *conflicts, *quarantined), outcome.error)
-
-
-_DECIDE = "See 'sot skills conflicts', and decide with 'sot skills resolve'."
+    return Result(targets, (*outcome.problems, *outcome.waiting), outcome.error)
 
 
 def _counts(changes: SkillChanges | None, outcome: SkillsOutcome) -> Json:

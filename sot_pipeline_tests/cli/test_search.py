@@ -13,6 +13,7 @@ import pytest
 from sot_pipeline.outcome import Mode
 from sot_pipeline_tests.cli.command import Command
 from sot_pipeline_tests.search.workspaces import BUILDS, Desk
+from sot_pipeline_tests.skill_workspaces import Guild, make_guild
 
 
 @pytest.fixture
@@ -234,3 +235,46 @@ def test_a_keyword_search_loads_nothing_heavy(desk: Desk) -> None:
 
     assert done.stdout.splitlines()[0].startswith("BUILD-2")
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def guild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guild:
+    """Synced skills without vectors as current folder."""
+    folder = tmp_path / "guild"
+    guild = make_guild(folder, f"sqlite:///{folder / 'sot.db'}")
+    guild.sync()
+    monkeypatch.chdir(folder)
+    return guild
+
+
+def test_skills_are_found_by_type_one_query_or_many(guild: Guild, sot: Command, tmp_path: Path) -> None:
+    (tmp_path / "queries").write_text("straw\nceladon\n")
+
+    one = sot("search", "straw", "--type", "skill", "--mode", "keyword")
+    many = sot("search", "--type", "skill", "--mode", "keyword", "--batch", str(tmp_path / "queries"))
+
+    assert one.out.startswith("pack  skills/pack/SKILL.md:1  1.00  pack\n")
+    assert one.err == ""
+    found = [json.loads(line)["results"][0]["entry_id"] for line in many.out.splitlines()]
+    assert found == ["pack", "craft/glaze"]
+
+
+def test_skills_that_lag_are_told_with_the_command_that_mends_it_and_refreshed(guild: Guild, sot: Command) -> None:
+    guild.edit("pack/SKILL.md", "Straw", "Wool")
+
+    stale = sot("search", "pots", "--type", "skill", "--mode", "keyword")
+    fresh = sot("search", "wool", "--type", "skill", "--mode", "keyword", "--refresh", "--json")
+
+    assert "behind: skills/pack/SKILL.md" in stale.err
+    assert "try: sot skills sync --execute" in stale.err
+    assert fresh.json()["fresh"] is True
+    assert fresh.json()["results"][0]["entry_id"] == "pack"
+
+
+def test_a_refresh_names_skills_that_cannot_be_read_as_problems(guild: Guild, sot: Command) -> None:
+    guild.write({"pack/SKILL.md": "---\nname: [\n"})
+
+    answer = sot("search", "straw", "--type", "skill", "--mode", "keyword", "--refresh", "--json")
+
+    assert (answer.json()["fresh"], answer.json()["behind"]) == (False, ["skills/pack/SKILL.md"])
+    assert "error: pack line 1" in answer.err

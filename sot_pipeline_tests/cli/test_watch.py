@@ -96,7 +96,10 @@ def test_status_tells_that_no_watcher_ever_ran_that_one_runs_and_that_it_ended(k
     ("arguments", "said"),
     [
         (("--sources", "ledgers,dreams"), "Unknown source 'dreams'. --sources knows: ledgers, code, skills."),
-        (("--tables", "dreams"), "Unknown table 'dreams'. --tables knows: sot_entries, code_files, codebase_metadata, skills."),
+        (
+            ("--tables", "dreams"),
+            "Unknown table 'dreams'. --tables knows: sot_entries, code_files, codebase_metadata, skills.",
+        ),
     ],
 )
 def test_what_is_not_known_is_exit_2_and_what_is_known_is_named(

@@ -145,7 +145,7 @@ def _versions(engine: Engine, project_id: str) -> dict[str, int]:
 def record_of(project_id: str, path: str, name: str, description: str, topics: Iterable[str], body: str) -> Record:
     """What is searched of a skill: its name as title; its description, what it is about, and its body."""
     key = RecordKey(project_id, SKILL, path)
-    title = name or path.rpartition("/")[2]
+    title = " ".join(name.split()) or path.rpartition("/")[2]  # a line
     parts = (description.strip(), ", ".join(dict.fromkeys(topics)), body.strip())
     content = "\n\n".join(part for part in parts if part)
     return Record(key, title, content, {}, None, hash_record(key, title, content, {}, None))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sot_pipeline.targets.database.stem import Stems, stem
-from sot_pipeline.targets.database.words import query_words, weigh, words_of
+from sot_pipeline.targets.database.words import names_in, query_words, weigh, words_of
 
 ROOTS = """
 a be cat hop fil tann agree troubl conflat siz fall hiss fail happy sky relat condition vali hesit digit conform radic
@@ -77,3 +77,7 @@ def test_query_words_are_distinct() -> None:
 
 def test_words_in_the_heading_weigh_three() -> None:
     assert weigh(["retries"], ["retry", "once", "retry"], Stems()) == {"retri": 5, "onc": 1}
+
+
+def test_what_could_be_an_id_is_more_than_letters() -> None:
+    assert names_in("Why (build-163)? See craft/kiln, testing and `DEC-7`.") == {"BUILD-163", "CRAFT/KILN", "DEC-7"}
