@@ -571,6 +571,36 @@ def test_guarantee_12_a_second_sync_writes_nothing_but_its_activity(project: Ski
     assert project.activities() == lines + 3
 
 
+@pytest.mark.parametrize("change", ["new", "renamed"])
+def test_guarantee_12_files_that_lie_where_a_skill_comes_to_be_are_its_at_once(
+    project: SkillProject, change: str
+) -> None:
+    project.write("here/notes.txt", "Nobody's.")
+    project.write("here/below/x", "Nobody's.")
+    if change == "new":
+        project.sql(f"INSERT INTO skills (project_id, skill_path, name, body) VALUES ('{PROJECT}', 'here', 'n', 'b')")
+    else:
+        update(project, "skill_path = 'here'")
+    project.synced()
+    before = project.everything()
+
+    project.synced()
+
+    assert project.everything() == before
+    require_equal_sides(project)
+    assert {"notes.txt", "below/x"} <= project.files()["here"].files.keys()
+
+
+def test_guarantee_02_a_file_that_is_in_the_way_of_a_skill_is_a_conflict(project: SkillProject) -> None:
+    project.write("here/scripts/run.sh", "Nobody's.")
+    update(project, "skill_path = 'here'")
+
+    found = project.sync()
+
+    assert [(each.path, each.field) for each in found.conflicts] == [("ramps", "scripts/run.sh")]
+    assert (project.root / "here/scripts/run.sh").read_text() == "Nobody's."
+
+
 # 13
 
 
