@@ -90,6 +90,8 @@ class Applying:
             updates=[skill for uid, skill in stored.items() if writes[uid].before],
             deletes={uid: self._version(uid) for uid in writes.keys() - stored.keys()},
             moves=moves,
+            # Where a folder is filled anew, what is not yet there must not look deleted to the next run.
+            forgotten=[uid for uid, step in steps.items() if step.triple.base is None],
         )
 
     def _agreement(self, steps: Mapping[str, Step], written: Mapping[str, int] | None) -> Batch:

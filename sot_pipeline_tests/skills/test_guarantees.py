@@ -14,6 +14,7 @@ from sot_pipeline.skills.merge import Take
 from sot_pipeline.skills.reconcile import Direction
 from sot_pipeline.steps import skills_apply
 from sot_pipeline.steps.skills import Choice
+from sot_pipeline.targets import skill_folders
 from sot_pipeline_tests.skills.project import (
     PROJECT,
     SkillProject,
@@ -425,6 +426,23 @@ def test_guarantee_08_an_import_into_an_empty_folder_creates(project: SkillProje
 
     assert found.files
     assert found.files.created == ("glaze", "ramps", "tools/cone")
+
+
+def test_guarantee_08_an_import_into_an_empty_folder_that_was_cut_short_deletes_nothing(
+    project: SkillProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty, rows = elsewhere(project, tmp_path / "empty", project.workspace.database_url), project.rows()
+
+    def stop(_: Failpoint) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(skill_folders, "reach", stop)
+    with pytest.raises(KeyboardInterrupt):
+        empty.sync(Direction.IMPORT)
+    monkeypatch.undo()
+    empty.synced(allow_mass_delete=True)
+
+    assert paths_and_files(empty.files()) == paths_and_files(rows) == paths_and_files(empty.rows())
 
 
 # 9
