@@ -445,6 +445,20 @@ def test_guarantee_08_an_import_into_an_empty_folder_that_was_cut_short_deletes_
     assert paths_and_files(empty.files()) == paths_and_files(rows) == paths_and_files(empty.rows())
 
 
+def test_guarantee_08_a_skill_that_cannot_be_created_in_an_empty_folder_is_not_deleted_by_the_next_run(
+    project: SkillProject, tmp_path: Path
+) -> None:
+    empty = elsewhere(project, tmp_path / "empty", project.workspace.database_url)
+    empty.write("ramps/scripts/run.sh", "in the way")
+
+    for _ in range(2):
+        found = empty.sync(Direction.IMPORT, choice=Choice(force=Take.OURS))
+
+        assert [(each.path, each.field) for each in found.conflicts] == [("ramps", "scripts/run.sh")]
+        assert open_conflicts(empty) == [("ramps", "scripts/run.sh")]
+    assert "ramps" in empty.rows()
+
+
 # 9
 
 

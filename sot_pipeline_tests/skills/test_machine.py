@@ -373,9 +373,9 @@ def explore(project: SkillProject, folder: Path, examples: int, steps: int) -> N
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-        print_blob=False,
+        phases=(Phase.generate, Phase.shrink),
         database=None,
+        derandomize=not EXAMPLES,  # who asks for more examples gets others each time
     )
     run_state_machine_as_test(machine, settings=chosen)
 
