@@ -55,7 +55,7 @@ def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsSt
     versions = store.versions()
     base = {uid: known._replace(path=arrived.get(uid, known.path)) for uid, known in store.base().items()}
     if into_empty and not files.skills and not files.quarantined:
-        base = {}
+        base = {uid: known for uid, known in base.items() if uid not in versions}  # deleted on both sides
     settled = {uid: files.skills[known.path] for uid, known in base.items() if _is_settled(uid, known, files, versions)}
     left = [uid for uid in base.keys() | versions.keys() if uid not in settled]
     settled_paths = {skill.path for skill in settled.values()}

@@ -428,6 +428,21 @@ def test_guarantee_08_an_import_into_an_empty_folder_creates(project: SkillProje
     assert found.files.created == ("glaze", "ramps", "tools/cone")
 
 
+def test_guarantee_08_an_import_into_an_empty_folder_also_notes_what_both_sides_deleted(
+    project: SkillProject, tmp_path: Path
+) -> None:
+    empty = elsewhere(project, tmp_path / "empty", project.workspace.database_url)
+    project.sql("DELETE FROM skills WHERE skill_path = 'glaze'")
+    empty.synced(Direction.IMPORT)
+    before = empty.everything()
+
+    empty.synced(Direction.IMPORT)
+
+    assert empty.everything() == before
+    with empty.store() as store:
+        assert [found.side for found in store.tombstones().values()] == ["both"]
+
+
 def test_guarantee_08_an_import_into_an_empty_folder_that_was_cut_short_deletes_nothing(
     project: SkillProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
