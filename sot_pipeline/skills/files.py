@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,3 +184,11 @@ _LONGEST_NAME = 255  # bytes, as most file systems have it
 def below(folder: str, name: str) -> str:
     """The path of a file of the skill at `folder`, from the skills root."""
     return name if folder == "." else f"{folder}/{name}"
+
+
+def nearest(path: str, name: str, skills: Collection[str]) -> str:
+    """Of the paths `skills`, that of whose skill the file `name` of the one at `path` is found to be part."""
+    folder = below(path, name).rpartition("/")[0] or "."
+    while folder not in skills:
+        folder = folder.rpartition("/")[0] or "."
+    return folder

@@ -7,11 +7,11 @@ become one is `threeway.py`; writing is `steps.skills`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sot_pipeline.skills.files import below
+from sot_pipeline.skills.files import nearest
 from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict
 from sot_pipeline.skills.model import Skill
@@ -163,17 +163,9 @@ def _straying(steps: Sequence[Step], others: Iterable[Skill]) -> Iterator[int]:
     paths = at.keys() | {skill.path for skill in others}
     for index, skill in [*enumerate(after), *((None, other) for other in others)]:
         for name in skill.files if skill else ():
-            owner = _nearest(skill.path, name, paths) if skill else ""
+            owner = nearest(skill.path, name, paths) if skill else ""
             if skill and owner != skill.path:
                 yield from (each for each in (index, at.get(owner)) if each is not None and steps[each].files)
-
-
-def _nearest(path: str, name: str, paths: Collection[str]) -> str:
-    """The path of the skill that the file `name` of the skill at `path` would be found to belong to."""
-    folder = below(path, name).rpartition("/")[0] or "."
-    while folder not in paths:
-        folder = folder.rpartition("/")[0] or "."
-    return folder
 
 
 def _after(step: Step, side: str) -> Skill | None:

@@ -6,8 +6,8 @@ How two versions of a SKILL.md become one is `merge.py`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Generic, NamedTuple, TypeVar
 
@@ -60,6 +60,18 @@ def merge_skill(triple: Triple, take: Take | None = None, document: bytes | None
         if merged.file:
             files[name] = merged.file
     return MergedSkill(None if conflicts else Skill(path.value or "", files), tuple(conflicts), tuple(overruled))
+
+
+def with_leftovers(merged: MergedSkill, left: Mapping[str, File]) -> MergedSkill:
+    """`merged` with the files `left` that are nobody's so far and lie where it is to be: then they are its."""
+    if merged.skill is None or merged.conflicts:
+        return merged
+    files = merged.skill.files
+    in_the_way = [name for name in sorted(left) if files.get(name, left[name]) != left[name]]
+    if in_the_way:
+        conflicts = (_file_conflict(name, _Versions(None, left[name], files[name])) for name in in_the_way)
+        return MergedSkill(None, tuple(conflicts))
+    return replace(merged, skill=replace(merged.skill, files={**left, **files}))
 
 
 def edited_files(triple: Triple) -> Sequence[FieldConflict]:

@@ -19,7 +19,7 @@ from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict, Take
 from sot_pipeline.skills.model import DOCUMENT, Skill
 from sot_pipeline.skills.reconcile import Direction, SkillsPlan, Write, reconcile
-from sot_pipeline.skills.threeway import MergedSkill, edited_files, merge_skill
+from sot_pipeline.skills.threeway import MergedSkill, edited_files, merge_skill, with_leftovers
 from sot_pipeline.steps.activity import activity_of
 from sot_pipeline.steps.skills_apply import Applying, conflict_of, problem_at
 from sot_pipeline.steps.skills_moves import finish_moves
@@ -134,7 +134,10 @@ def _plan(state: SkillsState, direction: Direction, choice: Choice, decided: Seq
         "files": [*kept, *files.values(), *closed],
         "database": [*kept, *(triple.theirs for triple in others if triple.theirs)],
     }
-    return reconcile(chosen, direction, _Decisions(state, choice.force, decided).merged, staying)
+    decisions = _Decisions(state, choice.force, decided)
+    return reconcile(
+        chosen, direction, decisions.with_leftovers if direction.writes_files else decisions.merged, staying
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,13 @@ class _Decisions:
     state: SkillsState
     force: Take | None
     decided: Sequence[StoredConflict]
+
+    def with_leftovers(self, triple: Triple) -> MergedSkill:
+        """How they are merged where that is written to files, some of which may be there already."""
+        found = self.merged(triple)
+        if found.skill is None or (triple.ours and triple.ours.path == found.skill.path):
+            return found
+        return with_leftovers(found, self.state.leftovers.get(found.skill.path, {}))
 
     def merged(self, triple: Triple) -> MergedSkill:
         found = self._merged(triple, None)

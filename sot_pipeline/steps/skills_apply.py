@@ -52,14 +52,16 @@ class Applying:
         self.store.record_conflicts([conflict_of(triple, each) for triple, each in found], deadline)
         steps = {step.triple.uid or uuid.uuid4().hex: step for step in plan.steps if not step.conflicts}
         steps = {uid: step for uid, step in steps.items() if not step.is_empty}
-        problems = self._written(steps) if steps else ()
+        # Where a folder is filled anew, what is not yet there must not look deleted to the next run.
+        forgotten = [step.triple.uid for step in plan.steps if step.triple.uid and step.triple.base is None]
+        problems = self._written(steps, forgotten) if steps else ()
         self._close_conflicts([*untouched, *(triple for triple, _ in plan.conflicts)], force)
         return problems
 
-    def _written(self, steps: Mapping[str, Step]) -> tuple[Problem, ...]:
+    def _written(self, steps: Mapping[str, Step], forgotten: Collection[str]) -> tuple[Problem, ...]:
         deadline = self.session.deadline
         moves = [move for uid, step in steps.items() if (move := _move_of(uid, step))]
-        written = self.store.commit(self._first(steps, moves), deadline)
+        written = self.store.commit(replace(self._first(steps, moves), forgotten=forgotten), deadline)
         reach(Failpoint.SKILLS_COMMITTED)
         problems = list(_lost(steps, written))
         to_write = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sot_pipeline.errors import EditRefused, SkillUnreadable
 from sot_pipeline.skills.edit import render
-from sot_pipeline.skills.files import FoundSkills, read_skills, usable_path
+from sot_pipeline.skills.files import FoundSkills, nearest, read_folder, read_skills, usable_path
 from sot_pipeline.skills.front_matter import fields_of, split
 from sot_pipeline.skills.match import Triple, triples
 from sot_pipeline.skills.merge import FieldConflict
@@ -29,7 +29,8 @@ class SkillsState:
     `settled` are those that nobody changed since they were agreed on, by uid. `quarantined` leads
     from a path to the reason why that skill is left alone, and `frozen` are its states. `unrendered`
     are rows of which no document can be made, by uid. `agreed` counts what was agreed on at all;
-    `temporaries` are paths that a killed writer of ours left behind.
+    `temporaries` are paths that a killed writer of ours left behind, `leftovers` the files, by name, that
+    no skill has and that lie in a folder to which a skill comes.
     """
 
     found: tuple[Triple, ...]
@@ -39,7 +40,8 @@ class SkillsState:
     unrendered: Mapping[str, FieldConflict]
     versions: Mapping[str, Version]
     agreed: int
-    temporaries: tuple[str, ...] = ()
+    temporaries: tuple[str, ...]
+    leftovers: Mapping[str, Mapping[str, File]]
 
 
 def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsState:
@@ -53,7 +55,7 @@ def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsSt
     versions = store.versions()
     base = {uid: known._replace(path=arrived.get(uid, known.path)) for uid, known in store.base().items()}
     if into_empty and not files.skills and not files.quarantined:
-        base = {}
+        base = {uid: known for uid, known in base.items() if uid not in versions}  # deleted on both sides
     settled = {uid: files.skills[known.path] for uid, known in base.items() if _is_settled(uid, known, files, versions)}
     left = [uid for uid in base.keys() | versions.keys() if uid not in settled]
     settled_paths = {skill.path for skill in settled.values()}
@@ -71,7 +73,20 @@ def look(store: SkillStore, root: Path, *, into_empty: bool = False) -> SkillsSt
     return SkillsState(
         *(tuple(found), settled, tuple(frozen), dict(sorted(quarantined.items())), unrendered, versions, len(base)),
         files.temporaries,
+        _leftovers(root, files, found),
     )
+
+
+def _leftovers(root: Path, files: FoundSkills, found: Collection[Triple]) -> dict[str, dict[str, File]]:
+    coming = {
+        each.theirs.path for each in found if each.theirs and (each.ours is None or each.ours.path != each.theirs.path)
+    } - files.skills.keys()
+    left: dict[str, dict[str, File]] = {path: {} for path in coming}
+    for path in coming:
+        for name, file in read_folder(root, path).items():
+            if nearest(path, name, coming) == path:
+                left[path][name] = file
+    return left
 
 
 def _is_settled(uid: str, known: Base, files: FoundSkills, versions: Mapping[str, Version]) -> bool:

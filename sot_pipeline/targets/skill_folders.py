@@ -92,14 +92,13 @@ class SkillFolders:
                 try:
                     os.unlink(name, dir_fd=folder)
                 except IsADirectoryError:
-                    os.rmdir(name, dir_fd=folder)
+                    _remove_empty(self.root / path)
 
     def forget(self, moves: Iterable[Move]) -> None:
         """Take away what moves leave behind that were made, or given up."""
         for move in moves:
             for folder in (move.collecting, move.collected):
-                with contextlib.suppress(OSError):
-                    (self.root / folder).rmdir()
+                _remove_empty(self.root / folder)
 
     def _collect(self, move: Move) -> bool:
         """Bring all files of a skill into a folder of its own; False where it is not what is to be moved.
@@ -234,6 +233,13 @@ class SkillFolders:
                 continue
             with contextlib.suppress(OSError):
                 (self.root / folder).rmdir()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as there is no file in them."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
 
 
 def _document_last(names: Iterable[str]) -> list[str]:

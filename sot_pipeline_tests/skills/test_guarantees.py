@@ -14,6 +14,7 @@ from sot_pipeline.skills.merge import Take
 from sot_pipeline.skills.reconcile import Direction
 from sot_pipeline.steps import skills_apply
 from sot_pipeline.steps.skills import Choice
+from sot_pipeline.targets import skill_folders
 from sot_pipeline_tests.skills.project import (
     PROJECT,
     SkillProject,
@@ -427,6 +428,52 @@ def test_guarantee_08_an_import_into_an_empty_folder_creates(project: SkillProje
     assert found.files.created == ("glaze", "ramps", "tools/cone")
 
 
+def test_guarantee_08_an_import_into_an_empty_folder_also_notes_what_both_sides_deleted(
+    project: SkillProject, tmp_path: Path
+) -> None:
+    empty = elsewhere(project, tmp_path / "empty", project.workspace.database_url)
+    project.sql("DELETE FROM skills WHERE skill_path = 'glaze'")
+    empty.synced(Direction.IMPORT)
+    before = empty.everything()
+
+    empty.synced(Direction.IMPORT)
+
+    assert empty.everything() == before
+    with empty.store() as store:
+        assert [found.side for found in store.tombstones().values()] == ["both"]
+
+
+def test_guarantee_08_an_import_into_an_empty_folder_that_was_cut_short_deletes_nothing(
+    project: SkillProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty, rows = elsewhere(project, tmp_path / "empty", project.workspace.database_url), project.rows()
+
+    def stop(_: Failpoint) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(skill_folders, "reach", stop)
+    with pytest.raises(KeyboardInterrupt):
+        empty.sync(Direction.IMPORT)
+    monkeypatch.undo()
+    empty.synced(allow_mass_delete=True)
+
+    assert paths_and_files(empty.files()) == paths_and_files(rows) == paths_and_files(empty.rows())
+
+
+def test_guarantee_08_a_skill_that_cannot_be_created_in_an_empty_folder_is_not_deleted_by_the_next_run(
+    project: SkillProject, tmp_path: Path
+) -> None:
+    empty = elsewhere(project, tmp_path / "empty", project.workspace.database_url)
+    empty.write("ramps/scripts/run.sh", "in the way")
+
+    for _ in range(2):
+        found = empty.sync(Direction.IMPORT, choice=Choice(force=Take.OURS))
+
+        assert [(each.path, each.field) for each in found.conflicts] == [("ramps", "scripts/run.sh")]
+        assert open_conflicts(empty) == [("ramps", "scripts/run.sh")]
+    assert "ramps" in empty.rows()
+
+
 # 9
 
 
@@ -569,6 +616,36 @@ def test_guarantee_12_a_second_sync_writes_nothing_but_its_activity(project: Ski
 
     assert project.everything() == before
     assert project.activities() == lines + 3
+
+
+@pytest.mark.parametrize("change", ["new", "renamed"])
+def test_guarantee_12_files_that_lie_where_a_skill_comes_to_be_are_its_at_once(
+    project: SkillProject, change: str
+) -> None:
+    project.write("here/notes.txt", "Nobody's.")
+    project.write("here/below/x", "Nobody's.")
+    if change == "new":
+        project.sql(f"INSERT INTO skills (project_id, skill_path, name, body) VALUES ('{PROJECT}', 'here', 'n', 'b')")
+    else:
+        update(project, "skill_path = 'here'")
+    project.synced()
+    before = project.everything()
+
+    project.synced()
+
+    assert project.everything() == before
+    require_equal_sides(project)
+    assert {"notes.txt", "below/x"} <= project.files()["here"].files.keys()
+
+
+def test_guarantee_02_a_file_that_is_in_the_way_of_a_skill_is_a_conflict(project: SkillProject) -> None:
+    project.write("here/scripts/run.sh", "Nobody's.")
+    update(project, "skill_path = 'here'")
+
+    found = project.sync()
+
+    assert [(each.path, each.field) for each in found.conflicts] == [("ramps", "scripts/run.sh")]
+    assert (project.root / "here/scripts/run.sh").read_text() == "Nobody's."
 
 
 # 13

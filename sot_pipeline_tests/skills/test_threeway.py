@@ -7,7 +7,7 @@ import pytest
 from sot_pipeline.skills.match import Triple
 from sot_pipeline.skills.merge import FieldConflict, Take
 from sot_pipeline.skills.model import DOCUMENT, File, Skill
-from sot_pipeline.skills.threeway import MergedSkill, edited_files, merge_skill
+from sot_pipeline.skills.threeway import MergedSkill, edited_files, merge_skill, with_leftovers
 
 TEXT = File(b"one\ntwo\nthree\n")
 BINARY, NUL = File(b"\xff\xfe"), File(b"a\0b")
@@ -131,6 +131,14 @@ def test_a_deletion_against_an_edit_tells_every_edited_file(deleted: str) -> Non
     wins, loses = (Take.OURS, Take.THEIRS) if deleted == "ours" else (Take.THEIRS, Take.OURS)
     assert merged(*versions, wins) == MergedSkill(None)
     assert merged(*versions, loses) == MergedSkill(edit)
+
+
+def test_files_that_lie_where_a_skill_comes_to_be_are_its_unless_they_are_in_its_way() -> None:
+    found = MergedSkill(skill(x=TEXT))
+
+    assert with_leftovers(found, {"x": TEXT, "y": BINARY}) == MergedSkill(skill(x=TEXT, y=BINARY))
+    assert with_leftovers(found, {"x": NUL, "y": BINARY}).conflicts[0].field == "x"
+    assert with_leftovers(MergedSkill(None), {"y": BINARY}) == MergedSkill(None)
 
 
 def test_edited_files_are_those_that_only_one_side_has_so() -> None:

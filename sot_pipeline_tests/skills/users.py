@@ -311,7 +311,7 @@ class DatabaseUser:
     def spoil(self, one: int, two: int) -> None:
         """Write what no file can be made of."""
         if uid := self._picked(one):
-            ways = (("skill_path", f"../out{two}"), ("extra", '{"description": "twice"}'), ("body", "---\nname: x\n"))
+            ways = (("skill_path", f"../{uid}"), ("extra", '{"description": "twice"}'), ("body", "---\nname: x\n"))
             column, value = ways[two % 3]
             self._update(uid, column, value)
 

@@ -93,6 +93,12 @@ def bury(engine: Engine, project_id: str, uids: Collection[str], side: str, now:
     where, parameters = chosen(engine, project_id, uids)
     paths = _paths(engine, where, parameters)
     engine.merge(_TOMBSTONES, [(project_id, uid, path, now, side) for uid, path in paths.items()])
+    forget(engine, project_id, uids)
+
+
+def forget(engine: Engine, project_id: str, uids: Collection[str]) -> None:
+    """Let nothing have been agreed on about these skills."""
+    where, parameters = chosen(engine, project_id, uids)
     for table in ("skill_base_file", "skill_base"):
         engine.execute(f"DELETE FROM {table} WHERE {where}", parameters)
 

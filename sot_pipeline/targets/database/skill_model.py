@@ -67,7 +67,7 @@ class Batch:
     `deletes`: uid → row version. `agreed`: what is then agreed on; `seen`: with which row
     version, where it is not the one that this batch gives the row. `buried`: uid → side where it was
     deleted first. `moves` are begun when it is committed, and `finished` ones forgotten; `arrived`:
-    uid → where the folder is now that was agreed on elsewhere.
+    uid → where the folder is now that was agreed on elsewhere; of `forgotten` nothing was agreed on.
     """
 
     inserts: Sequence[StoredSkill] = ()
@@ -79,6 +79,7 @@ class Batch:
     moves: Sequence[Move] = ()
     finished: Collection[str] = ()
     arrived: Mapping[str, str] = field(default_factory=dict)
+    forgotten: Collection[str] = ()
 
 
 class Tombstone(NamedTuple):

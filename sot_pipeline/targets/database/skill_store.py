@@ -99,6 +99,7 @@ class SkillStore:
             failed = written.moved | written.refused.keys()
             versions = {**written.versions, **batch.seen}
             agreed = {uid: (skill, versions[uid]) for uid, skill in batch.agreed.items() if uid not in failed}
+            skill_base.forget(engine, self.project_id, [uid for uid in batch.forgotten if uid not in failed])
             skill_base.agree(engine, self.project_id, agreed)
             for side in sorted(set(batch.buried.values())):
                 gone = [uid for uid, each in batch.buried.items() if each == side and uid not in failed]
