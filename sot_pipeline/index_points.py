@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sot_pipeline.errors import SotError
-from sot_pipeline.index_code import CodeReport
-from sot_pipeline.outcome import Mode, VectorsOutcome
-from sot_pipeline.per_project import run_projects
+from sot_pipeline.outcome import CodeOutcome, Mode, SkillsOutcome, VectorsOutcome
+from sot_pipeline.per_project import Report, run_projects
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.order import LOCK_WAIT_SECONDS
 from sot_pipeline.runtime.progress import Progress, silent
@@ -22,6 +21,8 @@ from sot_pipeline.steps.row_points import FollowedRows, embed_lagging, sync_poin
 from sot_pipeline.steps.skill_points import skill_rows
 from sot_pipeline.targets.vectors.kinds import Kind
 from sot_pipeline.workspace import Project, Workspace
+
+WithPointsT = TypeVar("WithPointsT", CodeOutcome, SkillsOutcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,11 @@ def embed_ahead(workspace: Workspace, project: Project, kind: Kind = Kind.CODE) 
         embed_lagging(session, rows_of(session, project, kind))
 
 
-def with_points(report: CodeReport, found: PointsReport) -> CodeReport:
+def with_points(report: Report[WithPointsT], found: PointsReport) -> Report[WithPointsT]:
     """`report` of the rows with what became of their points."""
-    projects = []
-    for outcome in report.projects:
-        points = found.projects.get(outcome.project_id)
-        problems = (*outcome.problems, *(points.problems if points else ()))
-        projects.append(replace(outcome, points=points, problems=problems))
-    return replace(report, projects=tuple(projects), error=report.error or found.error)
+    projects = tuple(_joined(outcome, found.projects.get(outcome.project_id)) for outcome in report.projects)
+    return replace(report, projects=projects, error=report.error or found.error)
+
+
+def _joined(outcome: WithPointsT, points: VectorsOutcome | None) -> WithPointsT:
+    return replace(outcome, points=points, problems=(*outcome.problems, *(points.problems if points else ())))

@@ -222,6 +222,7 @@ class SkillsOutcome:
     unchanged: int = 0
     conflicts: tuple[SkillConflict, ...] = ()
     quarantined: Mapping[str, str] = field(default_factory=dict)
+    points: VectorsOutcome | None = None
     problems: tuple[Problem, ...] = ()
     error: SotError | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -293,11 +294,20 @@ class CodeAgreement:
 
 @dataclass(frozen=True, slots=True)
 class SkillsAgreement:
-    """What a verification found in the skills of one project: paths, and how many are as they were agreed on."""
+    """What a verification found in the skills of one project: paths, and how many are as they were agreed on.
+
+    `points` are None where Qdrant is not configured.
+    """
 
     skills: Disagreement
     agreed: int
     problems: tuple[Problem, ...] = ()
+    points: Disagreement | None = None
+
+    @property
+    def agree(self) -> bool:
+        """True where both sides agree, and points with the rows."""
+        return self.skills.agrees and (self.points is None or self.points.agrees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +331,7 @@ class ProjectAgreement:
     def agree(self) -> bool:
         """True where every target agrees with the files."""
         return (
-            self.ledgers_agree
-            and (self.code is None or self.code.agree)
-            and (self.skills is None or self.skills.skills.agrees)
+            self.ledgers_agree and (self.code is None or self.code.agree) and (self.skills is None or self.skills.agree)
         )
 
     @property

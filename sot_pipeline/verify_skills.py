@@ -32,4 +32,13 @@ def verify_skills(session: Session, project: Project) -> SkillsAgreement:
         Disagreement(*(tuple(sorted(paths)) for paths in (missing, extra, stale))),
         agreed=planned.unchanged,
         problems=(*planned.problems, *quarantined),
+        points=_points(session, project) if session.store else None,
     )
+
+
+def _points(session: Session, project: Project) -> Disagreement:
+    # Only where Qdrant is configured is there something to import.
+    from sot_pipeline.steps.skill_points import skill_rows
+    from sot_pipeline.verify_points import verify_points
+
+    return verify_points(session, skill_rows(session, project))

@@ -18,6 +18,7 @@ from sot_pipeline.cli.options import (
     LockWaitOption,
     ProjectsOption,
     QdrantOption,
+    RebuildOption,
     SecondsOption,
     projects_of,
     workspace_of,
@@ -62,7 +63,6 @@ CoverageOption = Annotated[
 SecurityOption = Annotated[
     bool, typer.Option("--security", help="Have Bandit look at Python files it has not seen yet; slow.")
 ]
-RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Fill a new collection of points and swap it in.")]
 AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Delete rows and points even if over 20 % of the files are gone.")
 ]

@@ -13,6 +13,7 @@ from sot_pipeline.outcome import (
     ProjectOutcome,
     SkillChanges,
     SkillConflict,
+    SkillsAgreement,
     SkillsOutcome,
     SyncReport,
 )
@@ -93,7 +94,7 @@ def _agreement(agreement: ProjectAgreement) -> dict[str, Json]:
             "vectors": _keys(agreement.vectors) if agreement.vectors else None,
             "readme": None if stale is None else {"stale": stale},
             **_code_keys(agreement.code),
-            **({"skills": _keys(agreement.skills.skills)} if agreement.skills else {}),
+            **_skill_keys(agreement.skills),
         },
         "counts": {kind: dict(counts) for kind, counts in agreement.counts.items()},
         "problems": [problem_json(problem) for problem in agreement.problems],
@@ -110,6 +111,14 @@ def _code_keys(code: CodeAgreement | None) -> dict[str, Json]:
 
 def _keys(found: Disagreement) -> dict[str, Json]:
     return {"missing": list(found.missing), "extra": list(found.extra), "stale": list(found.stale)}
+
+
+def _skill_keys(skills: SkillsAgreement | None) -> dict[str, Json]:
+    """Skills, where the project has some, and their points where there are to be any."""
+    if skills is None:
+        return {}
+    points = {"skill_points": _keys(skills.points)} if skills.points else {}
+    return {"skills": _keys(skills.skills), **points}
 
 
 def skills_document(report: SkillsReport) -> dict[str, Json]:
@@ -138,6 +147,7 @@ def _skills(outcome: SkillsOutcome) -> dict[str, Json]:
         "unchanged": outcome.unchanged,
         "conflicts": [_conflict(conflict) for conflict in outcome.conflicts],
         "quarantined": [{"path": path, "message": message} for path, message in outcome.quarantined.items()],
+        **({"points": outcome.points.document} if outcome.points else {}),
         "side": "both" if both else next(iter(written)),
         "problems": [problem_json(problem) for problem in outcome.problems],
         "seconds": dict(outcome.seconds),

@@ -24,6 +24,7 @@ DatabaseOption = Annotated[
 QdrantOption = Annotated[
     str | None, typer.Option("--qdrant-host", metavar="URL|PATH", help="Another Qdrant than configured.")
 ]
+RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Fill a new collection of points and swap it in.")]
 SecondsOption = Annotated[
     float, typer.Option("--max-seconds", min=0.001, help="Deadline of the whole run, network calls included.")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from sot_pipeline.cli.options import (
     JsonOption,
     LockWaitOption,
     ProjectsOption,
+    QdrantOption,
+    RebuildOption,
     SecondsOption,
     projects_of,
     workspace_of,
@@ -72,8 +75,10 @@ def _bring_together(
     skill_path: PathOption = None,
     force: ForceOption = None,
     allow_mass_delete: AllowMassDelete = False,
+    rebuild: RebuildOption = False,
     project: ProjectsOption = None,
     database_url: DatabaseOption = None,
+    qdrant_host: QdrantOption = None,
     max_seconds: SecondsOption = DEFAULT_MAX_SECONDS,
     lock_wait: LockWaitOption = 30.0,
     json: JsonOption = False,
@@ -86,16 +91,20 @@ def _bring_together(
             f"--force {force} is for the conflicts of one skill; nothing was written.",
             remedy="Name it with --skill-path; 'sot skills conflicts' lists those that have some.",
         )
+    from sot_pipeline.index_points import index_points, with_points
     from sot_pipeline.skills.merge import Take
     from sot_pipeline.skills.reconcile import Direction
     from sot_pipeline.steps.skills import Choice
     from sot_pipeline.sync_skills import path_of, skilled, sync_skills_of
+    from sot_pipeline.targets.vectors.kinds import Kind
 
     deadline = Deadline(max_seconds)
-    workspace = workspace_of(config, database_url=database_url)
+    workspace = workspace_of(config, database_url=database_url, qdrant_host=qdrant_host)
     projects = skilled(projects_of(workspace, project))
     direction = Direction(context.command.name or "")
-    say_targets({"database": workspace.targets["database"]})
+    has_points = execute and workspace.qdrant is not None
+    targets = workspace.targets if has_points else {"database": workspace.targets["database"]}
+    say_targets(targets)
     with progress_bar(quiet=json) as progress:
         report = sync_skills_of(
             workspace,
@@ -112,6 +121,20 @@ def _bring_together(
             lock_wait=lock_wait,
             progress=progress,
         )
+        if has_points and report.projects and not (report.error and report.error.ends_run):
+            points = index_points(
+                workspace,
+                projects,
+                kind=Kind.SKILLS,
+                execute=execute,
+                deadline=deadline,
+                rebuild=rebuild,
+                allow_mass_delete=allow_mass_delete,
+                lock_wait=lock_wait,
+                progress=progress,
+            )
+            report = with_points(report, points)
+    report = replace(report, targets=targets)
     if json:
         say_json(skills_document(report))
     else:

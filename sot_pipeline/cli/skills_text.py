@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sot_pipeline.cli.output import explain, note, plural, say, say_problems, style
+from sot_pipeline.cli.output import explain, note, plural, points_of, say, say_problems, style
 from sot_pipeline.outcome import SkillChanges, SkillConflict, SkillsOutcome
 from sot_pipeline.plan import Severity
 
@@ -42,6 +42,8 @@ def say_report(report: SkillsReport, direction: Direction) -> None:
         say(f"{style(outcome.project_id, bold=True)}  {style(_WORDS[direction], dim=True)}")
         _say_side("files", outcome.files, executed=report.executed)
         _say_side("database", outcome.database, executed=report.executed)
+        if outcome.points:
+            say(f"  {'points':<10} {points_of(outcome.points, report.executed)}")
         say(f"  {'unchanged':<10} {outcome.unchanged:,}")
         _say_all_conflicts(outcome.conflicts)
         _say_quarantined(outcome.quarantined)

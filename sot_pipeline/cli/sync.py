@@ -16,6 +16,7 @@ from sot_pipeline.cli.options import (
     LockWaitOption,
     ProjectsOption,
     QdrantOption,
+    RebuildOption,
     SecondsOption,
     projects_of,
     workspace_of,
@@ -43,7 +44,6 @@ DocsOnly = Annotated[bool, typer.Option("--docs-only", help="Parse and validate 
 DbOnly = Annotated[bool, typer.Option("--db-only", help="Rows.")]
 QdrantOnly = Annotated[bool, typer.Option("--qdrant-only", help="Vector points.")]
 Full = Annotated[bool, typer.Option("--full", help="Rows, vector points and README.")]
-Rebuild = Annotated[bool, typer.Option("--rebuild", help="Fill a new collection and swap it in (blue/green).")]
 AllowMassDelete = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Apply plans that delete over 20 % of a file's entries.")
 ]
@@ -61,7 +61,7 @@ def sync(
     full: Full = False,
     execute: ExecuteOption = False,
     project: ProjectsOption = None,
-    rebuild: Rebuild = False,
+    rebuild: RebuildOption = False,
     allow_mass_delete: AllowMassDelete = False,
     database_url: DatabaseOption = None,
     qdrant_host: QdrantOption = None,
@@ -105,7 +105,7 @@ def plan(
     qdrant_only: QdrantOnly = False,
     full: Full = False,
     project: ProjectsOption = None,
-    rebuild: Rebuild = False,
+    rebuild: RebuildOption = False,
     allow_mass_delete: AllowMassDelete = False,
     database_url: DatabaseOption = None,
     qdrant_host: QdrantOption = None,

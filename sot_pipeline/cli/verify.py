@@ -94,6 +94,8 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
     if agreement.skills:
         say(f"  skills: {agreement.skills.agreed:,} agreed on")
         _say_keys("skills", agreement.skills.skills)
+        if agreement.skills.points:
+            _say_keys("points of skills", agreement.skills.points)
     if agreement.readme_stale:
         say("  readme: the summary is stale")
     say_problems(agreement.problems)
@@ -103,7 +105,7 @@ def _say_agreement(agreement: ProjectAgreement) -> None:
 def _say_remedies(agreement: ProjectAgreement) -> None:
     if agreement.code and not agreement.code.agree:
         note(style("  try: ", fg="yellow") + "sot code index --execute")
-    if agreement.skills and not agreement.skills.skills.agrees:
+    if agreement.skills and not agreement.skills.agree:
         note(style("  try: ", fg="yellow") + "sot skills sync, then sot skills sync --execute")
     if not agreement.ledgers_agree:
         note(style("  try: ", fg="yellow") + "sot sync --full --execute (or --db-only without Qdrant)")
