@@ -48,7 +48,12 @@ class Applying:
         """
         deadline = self.session.deadline
         self.session.check("before skills are written")
-        found = [(step.triple, each) for step in plan.steps for each in (*step.conflicts, *step.overruled)]
+        # What was overruled before, and is as it was then, is noted already.
+        found = [
+            (step.triple, each)
+            for step in plan.steps
+            for each in (*step.conflicts, *(() if step.is_empty else step.overruled))
+        ]
         self.store.record_conflicts([conflict_of(triple, each) for triple, each in found], deadline)
         steps = {step.triple.uid or uuid.uuid4().hex: step for step in plan.steps if not step.conflicts}
         steps = {uid: step for uid, step in steps.items() if not step.is_empty}

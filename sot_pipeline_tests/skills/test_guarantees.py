@@ -618,6 +618,18 @@ def test_guarantee_12_a_second_sync_writes_nothing_but_its_activity(project: Ski
     assert project.activities() == lines + 3
 
 
+@pytest.mark.parametrize("direction", list(Direction))
+def test_guarantee_12_forcing_the_same_again_writes_nothing(project: SkillProject, direction: Direction) -> None:
+    update(project, """extra = '{"description": "twice"}'""")
+    choice = Choice(force=Take.OURS)
+    project.sync(direction, choice=choice)
+    before = project.everything()
+
+    project.sync(direction, choice=choice)
+
+    assert project.everything() == before
+
+
 @pytest.mark.parametrize("change", ["new", "renamed"])
 def test_guarantee_12_files_that_lie_where_a_skill_comes_to_be_are_its_at_once(
     project: SkillProject, change: str
