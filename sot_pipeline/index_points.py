@@ -116,8 +116,34 @@ def embed_ahead(workspace: Workspace, project: Project, kind: Kind = Kind.CODE) 
         embed_lagging(session, rows_of(session, project, kind))
 
 
-def with_points(report: Report[WithPointsT], found: PointsReport) -> Report[WithPointsT]:
-    """`report` of the rows with what became of their points."""
+def with_points(
+    report: Report[WithPointsT],
+    workspace: Workspace,
+    kind: Kind,
+    *,
+    deadline: Deadline,
+    rebuild: bool = False,
+    allow_mass_delete: bool = False,
+    lock_wait: float = LOCK_WAIT_SECONDS,
+    progress: Progress = silent,
+) -> Report[WithPointsT]:
+    """`report` of the rows of projects with what then becomes of their points; arguments as of `index_points`.
+
+    The report as it is where the points would fare no better than the rows did.
+    """
+    if not report.projects or (report.error and report.error.ends_run):
+        return report
+    found = index_points(
+        workspace,
+        workspace.select(tuple(outcome.project_id for outcome in report.projects)),
+        kind=kind,
+        execute=report.executed,
+        deadline=deadline,
+        rebuild=rebuild,
+        allow_mass_delete=allow_mass_delete,
+        lock_wait=lock_wait,
+        progress=progress,
+    )
     projects = tuple(_joined(outcome, found.projects.get(outcome.project_id)) for outcome in report.projects)
     return replace(report, projects=projects, error=report.error or found.error)
 

@@ -96,8 +96,9 @@ def index(
     Where code is embedded its points follow, once the rows of all projects are written.
     """
     from sot_pipeline.index_code import index_projects
-    from sot_pipeline.index_points import embedded, index_points, with_points
+    from sot_pipeline.index_points import embedded, with_points
     from sot_pipeline.metrics import coded
+    from sot_pipeline.targets.vectors.kinds import Kind
 
     deadline = Deadline(max_seconds)
     workspace = workspace_of(config, database_url=database_url, qdrant_host=qdrant_host)
@@ -117,18 +118,16 @@ def index(
             lock_wait=lock_wait,
             progress=progress,
         )
-        if report.projects and not (report.error and report.error.ends_run):
-            points = index_points(
-                workspace,
-                projects,
-                execute=execute,
-                deadline=deadline,
-                rebuild=rebuild,
-                allow_mass_delete=allow_mass_delete,
-                lock_wait=lock_wait,
-                progress=progress,
-            )
-            report = with_points(report, points)
+        report = with_points(
+            report,
+            workspace,
+            Kind.CODE,
+            deadline=deadline,
+            rebuild=rebuild,
+            allow_mass_delete=allow_mass_delete,
+            lock_wait=lock_wait,
+            progress=progress,
+        )
     report = replace(report, targets=targets)
     if json:
         say_json(_index_document(report))

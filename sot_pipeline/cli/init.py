@@ -34,7 +34,7 @@ def demo(folder: Folder = Path("sot-demo")) -> None:
     """Make a small workspace of example sources, sync it in full and say what to try next."""
     from sot_pipeline.cli.skills_text import say_report as say_skills
     from sot_pipeline.cli.sync import say_report
-    from sot_pipeline.index_points import index_points, with_points
+    from sot_pipeline.index_points import with_points
     from sot_pipeline.outcome import Mode
     from sot_pipeline.runtime.deadline import Deadline
     from sot_pipeline.scaffold import make_demo
@@ -61,10 +61,7 @@ def demo(folder: Folder = Path("sot-demo")) -> None:
         # A demo that was made before there were skills has none in its sot.toml.
         skilled = tuple(project for project in workspace.projects if project.skills)
         skills = sync_skills_of(workspace, skilled, Direction.EXPORT, execute=True, deadline=Deadline(DEMO_SECONDS))
-        points = index_points(
-            workspace, skilled, kind=Kind.SKILLS, execute=True, deadline=Deadline(DEMO_SECONDS), progress=progress
-        )
-        skills = with_points(skills, points)
+        skills = with_points(skills, workspace, Kind.SKILLS, deadline=Deadline(DEMO_SECONDS), progress=progress)
     say_report(report)
     say_skills(skills, Direction.EXPORT)
     exit_code = report.exit_code or skills.exit_code

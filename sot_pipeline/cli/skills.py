@@ -91,7 +91,7 @@ def _bring_together(
             f"--force {force} is for the conflicts of one skill; nothing was written.",
             remedy="Name it with --skill-path; 'sot skills conflicts' lists those that have some.",
         )
-    from sot_pipeline.index_points import index_points, with_points
+    from sot_pipeline.index_points import with_points
     from sot_pipeline.skills.merge import Take
     from sot_pipeline.skills.reconcile import Direction
     from sot_pipeline.steps.skills import Choice
@@ -121,19 +121,17 @@ def _bring_together(
             lock_wait=lock_wait,
             progress=progress,
         )
-        if has_points and report.projects and not (report.error and report.error.ends_run):
-            points = index_points(
+        if has_points:
+            report = with_points(
+                report,
                 workspace,
-                projects,
-                kind=Kind.SKILLS,
-                execute=execute,
+                Kind.SKILLS,
                 deadline=deadline,
                 rebuild=rebuild,
                 allow_mass_delete=allow_mass_delete,
                 lock_wait=lock_wait,
                 progress=progress,
             )
-            report = with_points(report, points)
     report = replace(report, targets=targets)
     if json:
         say_json(skills_document(report))

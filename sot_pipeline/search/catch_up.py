@@ -39,7 +39,7 @@ def sync_lagging(workspace: Workspace, searching: Searching) -> tuple[Problem, .
 
 def _index_skills(workspace: Workspace, searching: Searching) -> tuple[Problem, ...]:
     """Bring rows and points up to date with the files of skills: a search writes no file."""
-    from sot_pipeline.index_points import index_points
+    from sot_pipeline.index_points import with_points
     from sot_pipeline.skills.reconcile import Direction
     from sot_pipeline.sync_skills import sync_skills_of
     from sot_pipeline.targets.vectors.kinds import Kind
@@ -49,20 +49,17 @@ def _index_skills(workspace: Workspace, searching: Searching) -> tuple[Problem, 
         return ()
     projects, deadline = workspace.select(tuple(behind)), searching.deadline
     report = sync_skills_of(workspace, projects, Direction.EXPORT, execute=True, deadline=deadline)
-    problems = [problem for project in report.projects for problem in (*project.problems, *project.waiting)]
-    error = report.error
-    if searching.semantic and not error:
-        found = index_points(workspace, projects, kind=Kind.SKILLS, execute=True, deadline=deadline)
-        problems += [problem for points in found.projects.values() for problem in points.problems]
-        error = found.error
-    if error:
-        raise error
-    return tuple(problems)
+    if searching.semantic and not report.error:
+        report = with_points(report, workspace, Kind.SKILLS, deadline=deadline)
+    if report.error:
+        raise report.error
+    return tuple(problem for project in report.projects for problem in (*project.problems, *project.waiting))
 
 
 def _index_lagging(workspace: Workspace, code: CodeSearch) -> tuple[Problem, ...]:
     from sot_pipeline.index_code import index_projects
-    from sot_pipeline.index_points import index_points, with_points
+    from sot_pipeline.index_points import with_points
+    from sot_pipeline.targets.vectors.kinds import Kind
 
     behind = {lag.project_id for lag in code.behind()}
     if not behind:
@@ -70,7 +67,7 @@ def _index_lagging(workspace: Workspace, code: CodeSearch) -> tuple[Problem, ...
     projects = workspace.select(tuple(behind))
     report = index_projects(workspace, projects, execute=True, full=False, deadline=code.deadline)
     if code.semantic and not report.error:
-        report = with_points(report, index_points(workspace, projects, execute=True, deadline=code.deadline))
+        report = with_points(report, workspace, Kind.CODE, deadline=code.deadline)
     if report.error:
         raise report.error
     return tuple(problem for project in report.projects for problem in project.problems)

@@ -12,9 +12,9 @@ import pytest
 from sot_pipeline.runtime.failpoints import VARIABLE
 from sot_pipeline_tests.cli.command import Command
 from sot_pipeline_tests.cli.test_sync import sot
-from sot_pipeline_tests.code_workspaces import EMBEDDED, Studio, make_studio
+from sot_pipeline_tests.code_workspaces import CODE, EMBEDDED, Studio, make_studio
 from sot_pipeline_tests.faults.processes import SOT
-from sot_pipeline_tests.steps.test_code_points import alter
+from sot_pipeline_tests.targets.vectors.altering import alter
 
 __all__ = ["sot"]
 
@@ -81,7 +81,7 @@ def test_a_refused_deletion_of_points_is_a_problem_of_the_project(studio: Studio
 def test_a_point_that_was_altered_is_found_by_verify_and_healed_by_index(studio: Studio, sot: Command) -> None:
     sot("code", "index", "--execute")
     agrees = sot("verify", "--json")
-    alter(studio, "studio_code_src/kiln.py#0", "text")
+    alter(studio.folder, CODE, "studio_code_src/kiln.py#0", "text")
 
     found = sot("verify", "--json")
     shown = sot("verify")

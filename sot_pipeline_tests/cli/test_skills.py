@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.runtime.failpoints import VARIABLE, Failpoint
+from sot_pipeline.targets.vectors.kinds import CollectionId, Kind
 from sot_pipeline_tests.cli.command import Command
 from sot_pipeline_tests.cli.test_sync import sot
 from sot_pipeline_tests.cli.workshop import FIRE, GLAZE, RUN, Workshop, make_workshop
+from sot_pipeline_tests.targets.vectors.altering import alter
 
 __all__ = ["sot"]
 
@@ -311,6 +313,25 @@ def test_a_killed_sync_is_finished_by_the_next(synced: Workshop, sot: Command, p
     }
     assert sot("verify").code == 0
     assert sot("skills", "sync", "--json").json()["unchanged"] == 2
+
+
+def test_points_follow_the_rows_and_are_verified_where_qdrant_is_configured(
+    synced: Workshop, sot: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QDRANT_HOST", str(synced.folder / ".sot/qdrant"))
+    before = sot("verify")
+    made = sot("skills", "sync", "--execute", "--json")
+    agreed = sot("verify")
+    alter(synced.folder, CollectionId("shop", Kind.SKILLS), "shop_skill_glaze#0", "text")
+    altered = sot("verify", "--json")
+    mended = sot("skills", "sync", "--execute")
+
+    assert (before.code, made.code, agreed.code, altered.code) == (6, 0, 0, 6)
+    assert "points of skills: 2 missing" in before.out
+    assert made.json()["points"]["inserted"] == 2
+    assert altered.json()["projects"][0]["targets"]["skill_points"]["stale"] == ["shop_skill_glaze#0"]
+    assert "1 updated, 1 unchanged" in mended.out
+    assert sot("verify").code == 0
 
 
 def test_several_projects_have_a_document_each(shop: Workshop, sot: Command) -> None:

@@ -23,12 +23,10 @@ from sot_pipeline.plan import Counts
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps import code_points, points, row_points
 from sot_pipeline.steps.code_points import code_rows
-from sot_pipeline.targets.vectors.points import point_id
-from sot_pipeline.targets.vectors.shard import load_shard
-from sot_pipeline.targets.vectors.versions import Versions
 from sot_pipeline_tests.code_workspaces import CODE, EMBEDDED, FILES, Studio, make_studio, opened
 from sot_pipeline_tests.stubs.qdrant_server import StubQdrantServer
 from sot_pipeline_tests.targets.database.ledger import tamper
+from sot_pipeline_tests.targets.vectors.altering import alter
 
 KEYS = {f"studio_code_{path}#0" for path in FILES}
 
@@ -141,29 +139,9 @@ def test_a_row_that_somebody_changed_keeps_its_points_until_it_is_healed(embedde
     assert counts_of(embedded) == Counts(unchanged=3)
 
 
-def alter(studio: Studio, key: str, how: str) -> None:
-    """What somebody else does to a point."""
-    import qdrant_edge as engine
-
-    versions = Versions(studio.folder / ".sot/qdrant", CODE)
-    pointer = versions.pointer()
-    assert pointer
-    shard = load_shard(versions.shard(pointer.version))
-    operations = engine.UpdateOperation
-    shard.update(
-        {
-            "delete": lambda: operations.delete_points([point_id(key)]),
-            "text": lambda: operations.set_payload([point_id(key)], {"text": "other"}),
-            "vector": lambda: operations.update_vectors([engine.PointVectors(point_id(key), [1.0] + [0.0] * 255)]),
-        }[how]()
-    )
-    shard.flush()
-    shard.close()
-
-
 @pytest.mark.parametrize(("how", "told"), [("delete", "missing"), ("text", "stale"), ("vector", "stale")])
 def test_a_point_that_somebody_altered_is_found_and_healed(embedded: Studio, how: str, told: str) -> None:
-    alter(embedded, "studio_code_src/kiln.py#0", how)
+    alter(embedded.folder, CODE, "studio_code_src/kiln.py#0", how)
 
     found = embedded.verify_points()
     counts_of(embedded)
@@ -177,7 +155,7 @@ def test_a_last_chunk_that_is_missing_is_healed_after_a_verification(embedded: S
     embedded.index()
     counts_of(embedded)
     last = max(key for key in embedded.points() if "long" in key)
-    alter(embedded, last, "delete")
+    alter(embedded.folder, CODE, last, "delete")
 
     assert embedded.verify_points().missing == (last,)
     assert counts_of(embedded).inserted == 1
