@@ -22,7 +22,7 @@ from sot_pipeline.targets.database.rows import DAMAGED, keys_of
 from sot_pipeline.targets.database.words import names_in, query_words
 
 # Raise it where chunks, words or weights change: every full-text row is then made anew.
-LAYOUT = 1
+LAYOUT = 2
 # search.md: chunks by heading of about 400 tokens ranked best.
 CHUNK_CHARS = 1_600
 # A tsvector holds at most a megabyte.

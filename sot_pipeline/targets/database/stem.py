@@ -10,6 +10,7 @@ from itertools import pairwise
 
 _SHORTEST = 3
 _LONGEST = 64
+_DIGITS = "0123456789"  # no ending is one of them
 _MOST_KEPT = 1 << 17  # words, some 20 MB
 
 _STEP_2 = {
@@ -39,7 +40,14 @@ class Stems(dict[str, str]):
 
 def stem(word: str) -> str:
     """The stem of a lower-case word."""
-    if len(word) < _SHORTEST or len(word.encode()) > _LONGEST or word[-1].isdigit():
+    if not word.isascii():
+        # FTS5 counts bytes: each of them is made a character of its own. Only ASCII endings are cut.
+        return _stem(word.encode().decode("latin-1")).encode("latin-1").decode()
+    return _stem(word)
+
+
+def _stem(word: str) -> str:
+    if not _SHORTEST <= len(word) <= _LONGEST or word[-1] in _DIGITS:
         return word
     word = _step_1c(_step_1b(_step_1a(word)))
     word = _replace(word, _STEP_2)
@@ -80,7 +88,7 @@ def _ends_short(word: str) -> bool:
 
 
 def _step_1a(word: str) -> str:
-    if word.endswith(("sses", "ies")):
+    if word[1:].endswith(("sses", "ies")):  # an ending is no whole word
         return word[:-2]
     if word.endswith("s") and not word.endswith("ss"):
         return word[:-1]
@@ -88,7 +96,7 @@ def _step_1a(word: str) -> str:
 
 
 def _step_1b(word: str) -> str:
-    if word.endswith("eed"):
+    if word[1:].endswith("eed"):
         return word[:-1] if _measure(word[:-3]) > 0 else word
     for ending in ("ed", "ing"):
         if word.endswith(ending):

@@ -4,6 +4,7 @@ import itertools
 import sqlite3
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,16 @@ def test_stems_are_those_of_sqlite() -> None:
 @given(st.text(string.ascii_lowercase, min_size=1, max_size=12))
 def test_any_letters_stem_as_in_sqlite(word: str) -> None:
     assert {stem(word)} == fts5_terms(word)
+
+
+def test_every_word_of_three_letters_stems_as_in_sqlite() -> None:
+    words = ["".join(letters) for letters in itertools.product(string.ascii_lowercase, repeat=3)]
+    assert {stem(word) for word in words} == fts5_terms(" ".join(words))
+
+
+@pytest.mark.parametrize("word", ["据s", "éed", "füres", "größer", "naïveness", "数数ational", "x²s", "ñ" * 32 + "s"])
+def test_letters_beyond_ascii_count_as_many_as_their_bytes(word: str) -> None:
+    assert {stem(each) for each in words_of(word)} == fts5_terms(word)
 
 
 @given(st.text(string.printable + "éüñÅ–→…数据“”", max_size=60))
