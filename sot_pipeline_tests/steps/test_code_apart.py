@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import psutil
 import pytest
@@ -15,9 +16,22 @@ from sot_pipeline.code.analyze import analyze
 from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.steps.code_apart import LARGEST_HERE, Analyst
 
+Children: TypeAlias = Callable[[], list[psutil.Process]]
+
 LARGE = b"def fire(cone):\n    return cone if cone else 1\n\n" * 1_000
 # Tree-sitter's JSON grammar overflows its stack with this: found by fuzzing.
 JUMBLE = "\n  null\"~s(\U0001f389/*\"\"\"\n''\n''\U0001f389\n  \nr#\"'''\u00e9".encode() * 2_000
+
+
+def analysts() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if "sot_pipeline.steps.code_apart" in one.cmdline()]
+
+
+@pytest.fixture
+def children() -> Children:
+    """Asks for the processes that this test started; those of tests before it may still be there."""
+    before = analysts()
+    return lambda: [one for one in analysts() if one not in before]
 
 
 @pytest.fixture
@@ -27,11 +41,7 @@ def analyst() -> Iterator[Analyst]:
     found.close()
 
 
-def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "sot_pipeline.steps.code_apart" in one.cmdline()]
-
-
-def test_a_large_file_is_analysed_elsewhere_with_the_same_answer(analyst: Analyst) -> None:
+def test_a_large_file_is_analysed_elsewhere_with_the_same_answer(analyst: Analyst, children: Children) -> None:
     assert len(LARGE) > LARGEST_HERE
 
     assert analyst.analyze("a.py", LARGE, "python") == analyze("a.py", LARGE, "python")
@@ -40,7 +50,7 @@ def test_a_large_file_is_analysed_elsewhere_with_the_same_answer(analyst: Analys
     assert children() == [child], "one process for all"
 
 
-def test_a_small_file_starts_no_process(analyst: Analyst) -> None:
+def test_a_small_file_starts_no_process(analyst: Analyst, children: Children) -> None:
     found = analyst.analyze("a.py", b"x = 1\n", "python")
 
     assert found == analyze("a.py", b"x = 1\n", "python")
@@ -56,7 +66,7 @@ def test_a_file_that_kills_its_parser_is_skipped_and_the_next_is_read(analyst: A
     assert analyst.analyze("a.py", LARGE, "python").file.parse_status is ParseStatus.OK
 
 
-def test_a_parser_that_takes_too_long_is_ended() -> None:
+def test_a_parser_that_takes_too_long_is_ended(children: Children) -> None:
     analyst = Analyst(max_seconds=0.001)
     found = analyst.analyze("a.py", LARGE, "python")
 
@@ -64,7 +74,7 @@ def test_a_parser_that_takes_too_long_is_ended() -> None:
     assert children() == []
 
 
-def test_a_process_that_was_killed_is_replaced(analyst: Analyst) -> None:
+def test_a_process_that_was_killed_is_replaced(analyst: Analyst, children: Children) -> None:
     analyst.analyze("a.py", LARGE, "python")
     (child,) = children()
     child.send_signal(signal.SIGKILL)

@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.errors import RequirementMissing
-from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.tree import ProjectState
 from sot_pipeline.watch.skills import SkillSource
 from sot_pipeline.watch.source import Change, Result
 from sot_pipeline.watch.sources import open_sources
 from sot_pipeline_tests.skill_workspaces import Guild, make_guild
-from sot_pipeline_tests.targets.database.ledger import tamper
-
-SOON = Deadline(60)
+from sot_pipeline_tests.targets.database.ledger import SOON, tamper
 
 
 class Looking:
