@@ -12,7 +12,7 @@ from math import log
 
 from sot_pipeline.code.complexity import Complexity
 from sot_pipeline.code.definitions import Definition
-from sot_pipeline.code.walk import Comment
+from sot_pipeline.code.lines import Comment
 
 # What a line of new code costs, in minutes: the default of the SQALE method's implementation in SonarQube.
 MINUTES_A_LINE = 30

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sot_pipeline.code.grammar import FIRST_MARK, Grammar, Mark, Role
-from sot_pipeline.code.lines import Lines, Span
+from sot_pipeline.code.lines import Comment, Cut, Lines, Rows
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
@@ -26,15 +26,6 @@ _FIRST_WORD = re.compile(rb"[A-Za-z_]\w*|[.@]")
 
 class TooMuch(Exception):
     """A tree is too deep or too large to be walked; the message says which, and by how much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment by its rows (from 0) and its text."""
-
-    first: int
-    last: int
-    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +61,19 @@ class _Walker:
         self._marks: list[Mark] = []
         self._operators: list[int] = []
         self._operands: list[bytes] = []
-        self._comments: list[Span] = []
-        self._literals: list[Span] = []
+        self._comments: list[Comment] = []
+        self._cuts: list[Cut] = []
+        self._texts: list[Rows] = []  # literals of several lines
 
     def run(self, tree: Tree) -> Walk:
         self._nodes(tree)
-        lines = Lines(self._data, self._comments, self._literals)
-        comments = [
-            Comment(first, last, self._data[start:end])
-            for (start, end), (first, last) in zip(self._comments, lines.comment_rows, strict=True)
-        ]
-        found = self._marks, self._operators, self._operands, comments
+        lines = Lines(self._data, self._cuts, self._comments, self._texts)
+        found = self._marks, self._operators, self._operands, self._comments
         return Walk(tree.root_node, *found, lines.kinds, lines.tokens)
 
     def _nodes(self, tree: Tree) -> None:  # noqa: C901 - every node of a project passes here: one loop, few calls
         data, roles = self._data, self._grammar.roles
-        operators, operands, literals = self._operators, self._operands, self._literals
+        operators, operands, cuts = self._operators, self._operands, self._cuts
         operator, operand, string = int(Role.OPERATOR), int(Role.OPERAND), int(Role.STRING)
         comment, inner = int(Role.COMMENT), int(Role.INNER)
         cursor = tree.walk()
@@ -105,16 +93,19 @@ class _Walker:
                 role = _leaf(node)
             if role == operator:
                 operators.append(kind)
+            elif role == operand:
+                operands.append(data[node.start_byte : node.end_byte])
             elif role <= string:
                 start = node.start_byte
                 text = data[start : node.end_byte]
                 operands.append(text)
-                if role != operand:
-                    # A block of YAML takes the blank lines below it along, a text between quotes has an end.
-                    literals.append((start, start + len(text if role == string else text.rstrip())))
-                    if role == string and down():
-                        depth += 1
-                        continue
+                if b"\n" in text:
+                    self._text(node, start, text if role == string else text.rstrip())
+                else:
+                    cuts.append((start, start + len(text), b"0 "))
+                if role == string and _may_hold_code(text) and down():
+                    depth += 1
+                    continue
             elif role == comment:
                 self._comment(node)
             while not right():
@@ -129,12 +120,25 @@ class _Walker:
         if role >= FIRST_MARK:
             self._marks.append((role, depth, node))
 
+    def _text(self, node: Node, start: int, text: bytes) -> None:
+        """A literal of several lines; a block of YAML takes the blank lines below it along, a string has an end."""
+        first, below = node.start_point[0], text.count(b"\n")
+        self._texts.append((first, first + below))
+        self._cuts.append((start, start + len(text), b"0" + b"\n" * below))
+
     def _comment(self, node: Node) -> None:
         """Some grammars count the line's end to its comment."""
         start = node.start_byte
         text = self._data[start : node.end_byte].rstrip()
         if text:
-            self._comments.append((start, start + len(text)))
+            first, below = node.start_point[0], text.count(b"\n")
+            self._comments.append(Comment(first, first + below, text))
+            self._cuts.append((start, start + len(text), b" " + b"\n" * below))
+
+
+def _may_hold_code(string: bytes) -> bool:
+    """True where something may be interpolated: all languages here do that with one of these."""
+    return b"{" in string or b"$" in string or b"`" in string
 
 
 def _leaf(node: Node) -> int:
