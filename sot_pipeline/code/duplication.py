@@ -6,7 +6,6 @@ Lines are compared as tokens, without white space and comments and with literals
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy
@@ -18,18 +17,6 @@ WINDOW_TOKENS = 50
 
 # Any odd number with many bits mixes well under multiplication modulo 2^64.
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)
-
-
-def packed(tokens: Sequence[int]) -> bytes:
-    """Tokens as bytes for a column: 8 bytes a line, little-endian on the machines there are."""
-    return array("q", tokens).tobytes()
-
-
-def unpacked(data: bytes) -> Sequence[int]:
-    """What `packed` was given, in 8 bytes a line. Raises ValueError for bytes that are no multiple of 8."""
-    tokens = array("q")
-    tokens.frombytes(data)
-    return tokens
 
 
 def duplication(files: Mapping[str, Sequence[int]]) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -12,6 +11,8 @@ BLANK, COMMENT, CODE = 0, 1, 2
 
 # What is no token by itself.
 _WORDS_AND_SPACE = bytes(byte for byte in range(256) if re.match(rb"[\w\s]", bytes([byte])))
+
+MOST_TOKENS = 255
 
 # First and last row, from 0.
 Rows: TypeAlias = tuple[int, int]
@@ -40,13 +41,21 @@ class Lines:
         lines = _apart(b"".join(_code(data, cuts))).split(b"\n")
         if not data or data.endswith(b"\n"):
             lines.pop()  # after the last line's end there is no line
-        words = [line.split() for line in lines]
-        self.kinds = bytearray(bytes(map(bool, words)).replace(bytes([True]), bytes([CODE])))
+        self.kinds = bytearray(len(lines))
+        self.tokens = tuple(self._tokens(lines))
         for first, last in texts:
             self._claim(first, last, CODE)
         for first, last, _ in comments:
             self._claim(first, last, COMMENT)
-        self.tokens = tuple(_tokens(words))
+
+    def _tokens(self, lines: Sequence[bytes]) -> Iterator[int]:
+        """An integer for each line with tokens; they make it a line of code."""
+        for row, line in enumerate(lines):
+            words = line.split()
+            if words:
+                self.kinds[row] = CODE
+                number = len(words) if len(words) < MOST_TOKENS else MOST_TOKENS
+                yield ((row + 1) << 8 | number) << 32 | crc32(b" ".join(words))
 
     def _claim(self, first: int, last: int, kind: int) -> None:
         """Rows that would be blank without this comment or text are of its kind."""
@@ -71,10 +80,3 @@ def _apart(code: bytes) -> bytes:
         token = bytes([byte])
         code = code.replace(token, b" " + token + b" ")
     return code
-
-
-def _tokens(lines: Sequence[Sequence[bytes]]) -> Iterator[int]:
-    hashes = map(crc32, map(b" ".join, lines))
-    for number, tokens, code in zip(count(1), map(len, lines), hashes, strict=False):
-        if tokens:
-            yield number << 40 | min(tokens, 255) << 32 | code

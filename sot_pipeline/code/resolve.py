@@ -21,7 +21,7 @@ from sot_pipeline.plan import Json
 class FileFacts:
     """What relating needs of a file: all of it is in `code_files` and `codebase_metadata`, but for `tokens`.
 
-    `complexity` is the cyclomatic complexity; `tokens` are `Analysis.tokens` (`duplication.packed`
+    `complexity` is the cyclomatic complexity; `tokens` are `Analysis.tokens` (`encode.packed`
     makes bytes of them for a column).
     """
 

@@ -97,11 +97,8 @@ def _parse_errors(index: CodeIndex, paths: Collection[str] | None) -> Iterator[P
 
 
 def _writer(index: CodeIndex, table: CodeTable, plan: Plan[str, Source], deadline: Deadline) -> TableWriter:
-    if table is CodeTable.FILES:
-        return TableWriter(plan, lambda batch, gone: index.apply_files([each.file for each in batch], gone, deadline))
-    return TableWriter(
-        plan, lambda batch, gone: index.apply_metadata([each.metadata for each in batch], gone, deadline)
-    )
+    write = index.apply_files if table is CodeTable.FILES else index.apply_metadata
+    return TableWriter(plan, lambda rows, gone: write(rows, gone, deadline))
 
 
 def _counted(outcome: CodeOutcome, counts: Mapping[CodeTable, Counts]) -> CodeOutcome:

@@ -10,11 +10,14 @@ import resource
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from sot_pipeline.code.analyze import Analysis, analyze, skipped
+from sot_pipeline.code.analyze import analyze, skipped
+from sot_pipeline.code.encode import Encoded, encoded
+from sot_pipeline.code.model import ParseStatus
+from sot_pipeline.code.text import text_of
 
 # The smallest text known to overflow a parser's stack has 84 kB (JSON, of brackets and quotes that never close).
 LARGEST_HERE = 32 * 1024
@@ -43,13 +46,17 @@ class Analyst:
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def analyze(self, path: str, data: bytes, language: str) -> Analysis:
+    def analyze(self, path: str, data: bytes, language: str) -> Encoded:
         """`code.analyze.analyze`; a file that its parser dies of, or takes too long for, is skipped and says so."""
         if len(data) <= LARGEST_HERE:
-            return analyze(path, data, language)
+            return encoded(analyze(path, data, language))
         with self._lock:
-            reason = self._ask(path, data, language)
-        return reason if isinstance(reason, Analysis) else skipped(path, data, language, reason)
+            found = self._ask(path, data, language)
+        if not isinstance(found, Encoded):
+            return encoded(skipped(path, data, language, found))
+        # Its text stayed here.
+        is_read = found.parse_status is not ParseStatus.SKIPPED
+        return replace(found, content=text_of(data, language).content) if is_read else found
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -57,13 +64,13 @@ class Analyst:
             self._child.end()
             self._child = None
 
-    def _ask(self, path: str, data: bytes, language: str) -> Analysis | str:
+    def _ask(self, path: str, data: bytes, language: str) -> Encoded | str:
         """The analysis, or why there is none."""
         try:
             child = self._child = self._child or _start()
             child.line.send((path, data, language))
             if child.line.poll(self._max_seconds):
-                found: Analysis = child.line.recv()
+                found: Encoded = child.line.recv()
                 return found
             reason = f"its parser took longer than {self._max_seconds:g} s"
         except (EOFError, OSError):
@@ -98,7 +105,7 @@ def main() -> None:
                 path, data, language = line.recv()
             except EOFError:
                 return
-            line.send(analyze(path, data, language))
+            line.send(replace(encoded(analyze(path, data, language)), content=None))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
 from sot_pipeline.code.languages import language_of
-from sot_pipeline.code.model import SourceFile
 from sot_pipeline.errors import DatabaseUnavailable, FileUnusable
 from sot_pipeline.plan import Counts, Plan, Problem
 from sot_pipeline.runtime.deadline import Deadline
@@ -19,7 +17,7 @@ from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code_apart import Analyst
 from sot_pipeline.steps.code_sources import Source, read_content, unreadable
-from sot_pipeline.targets.database.code_rows import FileMetadata
+from sot_pipeline.targets.database.code_rows import FileRow
 from sot_pipeline.workspace import Project
 
 # What is analysed before it is written: bounds memory, and what a passed deadline loses.
@@ -29,15 +27,7 @@ BATCH_FILES = 200
 _ANALYST = Analyst()
 
 
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """One file as both tables store it."""
-
-    file: SourceFile
-    metadata: FileMetadata
-
-
-Write = Callable[[Sequence[Analysed], Collection[str]], None]
+Write = Callable[[Sequence[FileRow], Collection[str]], None]
 
 
 @dataclass
@@ -55,7 +45,7 @@ class TableWriter:
         self._inserts = {source.path for source in self.plan.inserts}
         self.wanted = {source.path: source for source in self.plan.upserts}
 
-    def apply(self, batch: Sequence[Analysed]) -> None:
+    def apply(self, batch: Sequence[FileRow]) -> None:
         """Write those of `batch` that the plan names, in one transaction; in the first one delete what is gone."""
         rows = [each for each in batch if each.file.path in self.wanted]
         if self.error or not (rows or self._gone):
@@ -76,7 +66,7 @@ def write_changed(session: Session, project: Project, tables: Sequence[TableWrit
     Raises DeadlineExceeded, LeaseLost or LockNotAcquired; what was committed is in the tables' `done`.
     """
     changed = {path: source for table in tables for path, source in table.wanted.items()}
-    batch: list[Analysed] = []
+    batch: list[FileRow] = []
     size = 0
     for number, (path, source) in enumerate(sorted(changed.items()), start=1):
         session.check(f"before {path}")
@@ -94,27 +84,16 @@ def write_changed(session: Session, project: Project, tables: Sequence[TableWrit
     _apply(tables, batch)
 
 
-def analysed(project: Project, source: Source, deadline: Deadline) -> Analysed:
+def analysed(project: Project, source: Source, deadline: Deadline) -> FileRow:
     """Read and analyse one file. Raises as `read_content` does."""
     path = source.path
     content = read_content(project, source.name, deadline)
-    found = _ANALYST.analyze(path, content.head, language_of(path) or "")
+    file = _ANALYST.analyze(path, content.head, language_of(path) or "")
     # Of a file that is too large to be analysed only the head was seen.
-    file = replace(found.file, size=content.size, content_hash=content.content_hash)
-    metadata = FileMetadata(
-        path=path,
-        size=content.size,
-        language=file.language,
-        last_modified=content.modified,
-        file_type=PurePosixPath(path).suffix.removeprefix(".").lower(),
-        content_hash=content.content_hash,
-        metrics=found.metrics,
-        tokens=found.tokens,
-    )
-    return Analysed(file, metadata)
+    return FileRow(replace(file, size=content.size, content_hash=content.content_hash), content.modified)
 
 
-def _apply(tables: Sequence[TableWriter], batch: Sequence[Analysed]) -> None:
+def _apply(tables: Sequence[TableWriter], batch: Sequence[FileRow]) -> None:
     for table in tables:
         table.apply(batch)
         reach(Failpoint.CODE_TABLE_WRITTEN)

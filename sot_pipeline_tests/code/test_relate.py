@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sot_pipeline.code import churn, coverage, graph
 from sot_pipeline.code.analyze import analyze
-from sot_pipeline.code.duplication import WINDOW_LINES, duplication, packed, unpacked
+from sot_pipeline.code.duplication import WINDOW_LINES, duplication
+from sot_pipeline.code.encode import packed, unpacked
 from sot_pipeline.code.graph import places_of, sampled_betweenness
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.code.model import PROJECT_METRICS, Metrics

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from sot_pipeline.code.analyze import analyze
+from sot_pipeline.code.encode import encoded
 from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.steps.code_apart import LARGEST_HERE, Analyst
 
@@ -44,7 +45,7 @@ def analyst() -> Iterator[Analyst]:
 def test_a_large_file_is_analysed_elsewhere_with_the_same_answer(analyst: Analyst, children: Children) -> None:
     assert len(LARGE) > LARGEST_HERE
 
-    assert analyst.analyze("a.py", LARGE, "python") == analyze("a.py", LARGE, "python")
+    assert analyst.analyze("a.py", LARGE, "python") == encoded(analyze("a.py", LARGE, "python"))
     (child,) = children()
     analyst.analyze("b.py", LARGE + b"# more\n", "python")
     assert children() == [child], "one process for all"
@@ -53,24 +54,24 @@ def test_a_large_file_is_analysed_elsewhere_with_the_same_answer(analyst: Analys
 def test_a_small_file_starts_no_process(analyst: Analyst, children: Children) -> None:
     found = analyst.analyze("a.py", b"x = 1\n", "python")
 
-    assert found == analyze("a.py", b"x = 1\n", "python")
+    assert found == encoded(analyze("a.py", b"x = 1\n", "python"))
     assert children() == []
 
 
 def test_a_file_that_kills_its_parser_is_skipped_and_the_next_is_read(analyst: Analyst) -> None:
     found = analyst.analyze("a.json", JUMBLE, "json")
 
-    assert found.file.parse_status is ParseStatus.SKIPPED
-    assert found.metrics.status["total_lines"] == {"reason": "its parser died of it"}
-    assert (found.file.size, found.file.content) == (len(JUMBLE), None)
-    assert analyst.analyze("a.py", LARGE, "python").file.parse_status is ParseStatus.OK
+    assert found.parse_status is ParseStatus.SKIPPED
+    assert found.status["total_lines"] == {"reason": "its parser died of it"}
+    assert (found.size, found.content) == (len(JUMBLE), None)
+    assert analyst.analyze("a.py", LARGE, "python").parse_status is ParseStatus.OK
 
 
 def test_a_parser_that_takes_too_long_is_ended(children: Children) -> None:
     analyst = Analyst(max_seconds=0.001)
     found = analyst.analyze("a.py", LARGE, "python")
 
-    assert found.metrics.status["total_lines"] == {"reason": "its parser took longer than 0.001 s"}
+    assert found.status["total_lines"] == {"reason": "its parser took longer than 0.001 s"}
     assert children() == []
 
 
@@ -80,8 +81,8 @@ def test_a_process_that_was_killed_is_replaced(analyst: Analyst, children: Child
     child.send_signal(signal.SIGKILL)
     child.wait(5)
 
-    assert analyst.analyze("a.py", LARGE, "python").metrics.status["total_lines"] == {"reason": "its parser died of it"}
-    assert analyst.analyze("a.py", LARGE, "python").file.parse_status is ParseStatus.OK
+    assert analyst.analyze("a.py", LARGE, "python").status["total_lines"] == {"reason": "its parser died of it"}
+    assert analyst.analyze("a.py", LARGE, "python").parse_status is ParseStatus.OK
 
 
 def test_the_process_ends_with_ours_however_that_ends() -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from sot_pipeline.code.model import ANALYSIS_VERSION, Kind, Metrics, ParseStatus, SourceFile
+from sot_pipeline.code.encode import metric_columns
+from sot_pipeline.code.model import ANALYSIS_VERSION, Kind, Metrics, ParseStatus
 from sot_pipeline.plan import Counts, Json, canonical_json
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
@@ -26,12 +27,11 @@ from sot_pipeline.targets.database.code_rows import (
     METADATA_COLUMNS,
     TOKENS,
     CodeTable,
-    FileMetadata,
+    FileRow,
     StoredMetadata,
     decoded,
     file_values,
     metadata_values,
-    metric_values,
     stored_facts,
     stored_metadata,
     stored_metrics,
@@ -111,12 +111,12 @@ class CodeIndex:
 
     # Writing
 
-    def apply_files(self, files: Sequence[SourceFile], gone: Collection[str], deadline: Deadline) -> None:
+    def apply_files(self, rows: Sequence[FileRow], gone: Collection[str], deadline: Deadline) -> None:
         """Write these rows of `code_files` and delete those of the paths in `gone`, in one transaction."""
         with self._changing(CodeTable.FILES, deadline) as (engine, now):
-            self._apply(engine, FILES, [file_values(self.project_id, file, now) for file in files], gone)
+            self._apply(engine, FILES, [file_values(self.project_id, row, now) for row in rows], gone)
 
-    def apply_metadata(self, rows: Sequence[FileMetadata], gone: Collection[str], deadline: Deadline) -> None:
+    def apply_metadata(self, rows: Sequence[FileRow], gone: Collection[str], deadline: Deadline) -> None:
         """Write these rows of `codebase_metadata` and delete those of `gone`, in one transaction.
 
         What only a full pass can know of a written file is null until the next one.
@@ -185,7 +185,7 @@ class CodeIndex:
             "updated_at = ? WHERE project_id = ? AND path = ?",
             [
                 (
-                    *metric_values(metrics.values, columns),
+                    *metric_columns(metrics.values, columns),
                     canonical_json({**stored[path].status, **metrics.status}),
                     *(now, self.project_id, path),
                 )

@@ -6,13 +6,15 @@ The columns follow `code.model`. Reading and writing whole tables is `code_index
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, ParseStatus, SourceFile
+from sot_pipeline.code.encode import LISTS, Encoded, unpacked
+from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, ParseStatus
 from sot_pipeline.plan import Json, canonical_json
 from sot_pipeline.targets.database.engine import Row, Target, Value
 from sot_pipeline.targets.database.rows import moment
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from sot_pipeline.code.resolve import FileFacts
 
 METRICS: Mapping[str, Kind] = {**FILE_METRICS, **PROJECT_METRICS}
-_PENDING = "known after the next full pass: sot code index --execute"
+_PENDING: Mapping[str, Json] = {
+    name: {"reason": "known after the next full pass: sot code index --execute"} for name in PROJECT_METRICS
+}
 _KEY = ("project_id", "path")
 
 
@@ -33,21 +37,11 @@ class CodeTable(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FileMetadata:
-    """A row of `codebase_metadata` as far as the file alone says it.
+class FileRow:
+    """One file as both tables hold it, as far as the file alone says it; `last_modified` is naive UTC."""
 
-    `last_modified` is naive UTC, `file_type` the suffix without its dot, `metrics` has `FILE_METRICS`;
-    `tokens`, by which copies are found, are kept beside the row.
-    """
-
-    path: str
-    size: int
-    language: str
+    file: Encoded
     last_modified: datetime
-    file_type: str
-    content_hash: str
-    metrics: Metrics
-    tokens: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,6 @@ class StoredMetadata:
     metrics: Metrics
 
 
-_LISTS = ("functions", "classes", "imports", "exports", "symbols")
 _IDENTITY = (*_KEY, "size", "language", "last_modified", "file_type", "content_hash", "updated_at")
 METADATA_COLUMNS = (*_IDENTITY, *METRICS, "metric_status")
 
@@ -73,7 +66,7 @@ FILES = Target(
     CodeTable.FILES,
     (
         *_KEY,
-        *("language", "content", "size", "line_count", "content_hash", *_LISTS),
+        *("language", "content", "size", "line_count", "content_hash", *LISTS),
         *("parse_status", "parsed_at", "updated_at"),
     ),
     _KEY,
@@ -82,16 +75,35 @@ METADATA = Target(CodeTable.METADATA, METADATA_COLUMNS, _KEY)
 TOKENS = Target("code_tokens", (*_KEY, "content_hash", "tokens"), _KEY)
 
 
-def token_values(project_id: str, row: FileMetadata) -> tuple[Value, ...]:
-    """The parameters of a row of `code_tokens`."""
-    from sot_pipeline.code.duplication import packed  # numpy: who reads metrics need not wait for it
+def file_values(project_id: str, row: FileRow, now: str) -> tuple[Value, ...]:
+    """The parameters of a row of `code_files`."""
+    file = row.file
+    return (
+        *(project_id, file.path, file.language, file.content, file.size, file.line_count, file.content_hash),
+        *file.lists,
+        *(file.parse_status.value, now, now),
+    )
 
-    return (project_id, row.path, row.content_hash, packed(row.tokens))
+
+def metadata_values(project_id: str, row: FileRow, now: str) -> tuple[Value, ...]:
+    """The parameters of a row of `codebase_metadata`; what a full pass finds out is not known yet."""
+    file, modified = row.file, row.last_modified.isoformat(sep=" ")
+    suffix = PurePosixPath(file.path).suffix.removeprefix(".").lower()
+    return (
+        *(project_id, file.path, file.size, file.language, modified, suffix, file.content_hash, now),
+        *file.metrics,
+        *(None for _ in PROJECT_METRICS),
+        canonical_json({**_PENDING, **file.status}),
+    )
+
+
+def token_values(project_id: str, row: FileRow) -> tuple[Value, ...]:
+    """The parameters of a row of `code_tokens`."""
+    return (project_id, row.file.path, row.file.content_hash, row.file.tokens)
 
 
 def stored_facts(row: Row) -> FileFacts:
     """What relating needs of a file, from path, language, status, imports, classes, complexity and tokens."""
-    from sot_pipeline.code.duplication import unpacked
     from sot_pipeline.code.resolve import FileFacts
 
     path, language, status, imports, classes, complexity, tokens = row
@@ -104,39 +116,6 @@ def stored_facts(row: Row) -> FileFacts:
         cast("int | None", complexity),
         unpacked(cast("bytes | None", tokens) or b""),
     )
-
-
-def file_values(project_id: str, file: SourceFile, now: str) -> tuple[Value, ...]:
-    """The parameters of a row of `code_files`."""
-    lists = (file.functions, file.classes, file.imports, file.exports, file.symbols)
-    return (
-        *(project_id, file.path, file.language, file.content, file.size, file.line_count, file.content_hash),
-        *(canonical_json(list(each)) for each in lists),
-        *(file.parse_status.value, now, now),
-    )
-
-
-def metadata_values(project_id: str, row: FileMetadata, now: str) -> tuple[Value, ...]:
-    """The parameters of a row of `codebase_metadata`; what a full pass finds out is not known yet."""
-    modified = row.last_modified.isoformat(sep=" ")
-    pending: dict[str, Json] = {name: {"reason": _PENDING} for name in PROJECT_METRICS}
-    return (
-        *(project_id, row.path, row.size, row.language, modified, row.file_type, row.content_hash, now),
-        *metric_values(row.metrics.values, FILE_METRICS),
-        *(None for _ in PROJECT_METRICS),
-        canonical_json(pending | dict(row.metrics.status)),
-    )
-
-
-def metric_values(values: Mapping[str, Json], columns: Mapping[str, Kind]) -> list[Value]:
-    """The values of these columns as parameters, None for those that are not known."""
-    return [_parameter(values[name], kind) for name, kind in columns.items()]
-
-
-def _parameter(value: Json, kind: Kind) -> Value:
-    if value is None or kind is not Kind.JSON:
-        return cast("Value", value)
-    return canonical_json(value)
 
 
 def stored_metadata(row: Row) -> StoredMetadata:

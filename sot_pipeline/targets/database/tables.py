@@ -167,7 +167,7 @@ codebase_metadata = Table(
     Index("codebase_metadata_lookup", "project_id", "path", "content_hash"),
 )
 
-# What finding copies needs of each file, so that a full pass parses none (`code.duplication.packed`).
+# What finding copies needs of each file, so that a full pass parses none (`code.encode.packed`).
 # A row belongs to the one of codebase_metadata that has the same hash.
 code_tokens = Table(
     "code_tokens",

@@ -8,11 +8,13 @@ from hashlib import sha256
 
 import pytest
 
+from sot_pipeline.code.analyze import Analysis
+from sot_pipeline.code.encode import encoded
 from sot_pipeline.code.model import FILE_METRICS, PROJECT_METRICS, Kind, Metrics, ParseStatus, SourceFile
 from sot_pipeline.plan import Counts, Json
 from sot_pipeline.targets.database import Database, code_index
 from sot_pipeline.targets.database.code_index import CodeIndex
-from sot_pipeline.targets.database.code_rows import FILES, METADATA_COLUMNS, CodeTable, FileMetadata
+from sot_pipeline.targets.database.code_rows import FILES, METADATA_COLUMNS, CodeTable, FileRow
 from sot_pipeline.targets.database.tables import code_files, codebase_metadata
 from sot_pipeline_tests.targets.database.ledger import SOON, tamper
 
@@ -24,9 +26,13 @@ def hash_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def source(path: str, content: str = "x = 1\n", **changes: Json) -> SourceFile:
+def source(path: str, content: str = "x = 1\n", **changes: Json) -> FileRow:
     found = SourceFile(path, "python", content, len(content.encode()), 1, hash_of(content), ParseStatus.OK)
-    return replace(found, **changes)
+    return row_of(replace(found, **changes), metrics(dict(FILE_METRICS)))
+
+
+def row_of(file: SourceFile, found: Metrics, tokens: tuple[int, ...] = ()) -> FileRow:
+    return FileRow(encoded(Analysis(file, found, tokens)), datetime(2026, 1, 2, 3, 4, 5))
 
 
 def metrics(columns: dict[str, Kind], **known: Json) -> Metrics:
@@ -39,9 +45,9 @@ def metrics(columns: dict[str, Kind], **known: Json) -> Metrics:
     return Metrics(values, status)
 
 
-def metadata(path: str, content: str = "x = 1\n", **known: Json) -> FileMetadata:
-    found = metrics(dict(FILE_METRICS), **known)
-    return FileMetadata(path, 6, "python", datetime(2026, 1, 2, 3, 4, 5), "py", hash_of(content), found)
+def metadata(path: str, content: str = "x = 1\n", tokens: tuple[int, ...] = (), **known: Json) -> FileRow:
+    file = SourceFile(path, "python", content, 6, 1, hash_of(content), ParseStatus.OK)
+    return row_of(file, metrics(dict(FILE_METRICS), **known), tokens)
 
 
 def relations(**known: Json) -> Metrics:
@@ -199,9 +205,7 @@ def test_what_relating_needs_is_read_back_and_lost_tokens_make_a_row_stale(index
     tokens = (1, -(2**63), 2**63 - 1)
     imported: Json = {"name": "b", "names": ["B"]}
     index.apply_files([source("a.py", imports=(imported,)), source("b.py")], (), SOON)
-    index.apply_metadata(
-        [replace(metadata("a.py", cyclomatic_complexity=4), tokens=tokens), metadata("b.py")], (), SOON
-    )
+    index.apply_metadata([metadata("a.py", tokens=tokens, cyclomatic_complexity=4), metadata("b.py")], (), SOON)
 
     first, second = index.facts()
     tamper(database_url, "DELETE FROM code_tokens WHERE path = 'b.py'")
