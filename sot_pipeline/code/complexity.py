@@ -95,7 +95,6 @@ def complexity_of(
     count = _Count(table)
     for index, mark in enumerate(marks):
         if mark[0] not in _TOLD:
-            count.skip()
             continue
         count.leave(mark[2].start_byte)
         if mark[0] == Role.FUNCTION and is_function(index):
@@ -116,11 +115,7 @@ class _Count:
         self._trees: list[_Tree] = []
         self._chain: list[tuple[int, int, _Tree]] = []  # end and depth of boolean operators around the present mark
         self._attribute = 0  # end of the last attribute: what it holds is no decision of the program
-        self._else: Mark | None = None  # an else that was the last mark
-
-    def skip(self) -> None:
-        """A mark that means nothing, but that what follows an else."""
-        self._else = None
+        self._else: Mark | None = None  # the last structure, where that was an else
 
     def leave(self, start: int) -> None:
         """Closes everything that ended before the byte `start`."""

@@ -98,7 +98,7 @@ def text_of(node: Node | None) -> str | None:
 
 def first_named(node: Node) -> Node | None:
     """The node's first named child, None where it has none (`named_child` raises)."""
-    return node.named_children[0] if node.named_child_count else None
+    return node.named_child(0) if node.named_child_count else None
 
 
 def without_underscore(_: Node, name: str) -> bool:

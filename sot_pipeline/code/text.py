@@ -41,8 +41,8 @@ def skip_reason(data: bytes) -> str | None:
     head = b"\n".join(data.split(b"\n", _GENERATED_LINES)[:_GENERATED_LINES])
     if _GENERATED.search(head[: 4 * LONG_LINE]):
         return "generated: its first lines say so"
-    longest = sum(len(line) for line in data.split(b"\n") if len(line) > LONG_LINE)
-    return f"minified: most of it is lines above {LONG_LINE} bytes" if 2 * longest > len(data) else None
+    long_lines = sum(length for length in map(len, data.split(b"\n")) if length > LONG_LINE)
+    return f"minified: most of it is lines above {LONG_LINE} bytes" if 2 * long_lines > len(data) else None
 
 
 def text_of(data: bytes, language: str) -> Text:

@@ -103,7 +103,8 @@ class _Walker:
                     self._text(node, start, text if role == string else text.rstrip())
                 else:
                     cuts.append((start, start + len(text), b"0 "))
-                if role == string and _may_hold_code(text) and down():
+                # All languages interpolate with one of these; a string without has no children that count.
+                if role == string and (b"{" in text or b"$" in text or b"`" in text) and down():
                     depth += 1
                     continue
             elif role == comment:
@@ -134,11 +135,6 @@ class _Walker:
             first, below = node.start_point[0], text.count(b"\n")
             self._comments.append(Comment(first, first + below, text))
             self._cuts.append((start, start + len(text), b" " + b"\n" * below))
-
-
-def _may_hold_code(string: bytes) -> bool:
-    """True where something may be interpolated: all languages here do that with one of these."""
-    return b"{" in string or b"$" in string or b"`" in string
 
 
 def _leaf(node: Node) -> int:
