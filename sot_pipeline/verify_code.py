@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sot_pipeline.errors import FileUnusable
 from sot_pipeline.outcome import CodeAgreement, Disagreement
 from sot_pipeline.session import Session
 from sot_pipeline.steps.code import code_index
@@ -46,15 +45,10 @@ def _forged(session: Session, project: Project, sources: Sources, index: CodeInd
     A text that was decoded from another encoding has another hash than the file's bytes: it is
     looked at again.
     """
-    suspected, forged = index.damaged(), set()
+    suspected = index.damaged() & sources.files.keys()
     stored = index.texts(suspected)
-    for path in suspected & sources.files.keys():
-        try:
-            if analysed(project, sources.files[path], session.deadline).file.content != stored.get(path):
-                forged.add(path)
-        except (OSError, FileUnusable):
-            forged.add(path)
-    return forged
+    rows = analysed(session, project, [sources.files[path] for path in suspected], [])
+    return suspected - {row.file.path for row in rows if row.file.content == stored.get(row.file.path)}
 
 
 def _compare(index: CodeIndex, table: CodeTable, sources: Sources, forged: Collection[str]) -> Disagreement:

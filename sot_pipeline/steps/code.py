@@ -111,7 +111,7 @@ def _written(
     """The outcome after the plans were applied as far as they could be."""
     problems = list(outcome.problems)
     try:
-        problems.extend(write_changed(session, project, tuple(writers.values())))
+        write_changed(session, project, tuple(writers.values()), problems)
     except SotError as error:
         outcome = replace(outcome, error=error, incomplete=frozenset(writers))
     failed = {table: writer.error for table, writer in writers.items() if writer.error}

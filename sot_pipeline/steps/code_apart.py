@@ -1,7 +1,8 @@
 """Large source files are analysed in a process of their own: a parser in C can die of what it reads.
 
 Small ones are not: what makes parsers die grows with the file, and a process costs its start. The
-process is started for the first large file, stays for the next ones, and ends with ours.
+process is started for the first large file, stays for the next ones, and ends with ours. While it
+has a file, the small ones are analysed here: an index of many files takes two cores.
 """
 
 from __future__ import annotations
@@ -9,21 +10,73 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from sot_pipeline.code.analyze import analyze, skipped
 from sot_pipeline.code.encode import Encoded, encoded
 from sot_pipeline.code.model import ParseStatus
 from sot_pipeline.code.text import text_of
 
+if TYPE_CHECKING:
+    from sot_pipeline.steps.code_sources import Content
+
 # The smallest text known to overflow a parser's stack has 84 kB (JSON, of brackets and quotes that never close).
 LARGEST_HERE = 32 * 1024
+# Large files that were read and wait for the process; bounds memory.
+MAX_WAITING_BYTES = 4 * 1024 * 1024
 # The slowest megabyte of code seen takes a second and 400 MB.
 MAX_SECONDS = 20.0
 MAX_MEMORY_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A source file that was read: the path of its rows, its language and what stands in it."""
+
+    path: str
+    language: str
+    content: Content
+
+    @property
+    def data(self) -> bytes:
+        """What is analysed; of a file that is too large for that, its head."""
+        return self.content.head
+
+
+class Analyst:
+    """Analyses files of any bytes and survives them. To be used by any thread; each has a process of its own."""
+
+    def __init__(self, max_seconds: float = MAX_SECONDS) -> None:
+        self._max_seconds = max_seconds
+        self._idle: list[_Child] = []
+
+    def analyze(self, files: Iterable[ReadFile]) -> Iterator[tuple[ReadFile, Encoded]]:
+        """Each of `files` with its analysis (`code.analyze.analyze`), as they become ready: small ones first.
+
+        A file that its parser dies of, or takes too long for, is skipped and says so. No more than
+        MAX_WAITING_BYTES of `files` are held.
+        """
+        with _Queue(self._idle, self._max_seconds) as large:
+            for file in files:
+                if len(file.data) <= LARGEST_HERE:
+                    yield file, encoded(analyze(file.path, file.data, file.language))
+                else:
+                    large.put(file)
+                while large.is_full or large.is_answered:
+                    yield large.answer()
+            while large.waiting:
+                yield large.answer()
+
+    def close(self) -> None:
+        """End the processes there are."""
+        while self._idle:
+            self._idle.pop().end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +91,92 @@ class _Child:
         self.process.wait()
 
 
-class Analyst:
-    """Analyses files of any bytes and survives them. To be used by any thread, one after the other."""
+class _Queue:
+    """Large files, first in, first out; a process has the first one. It is taken from the idle ones, and returned."""
 
-    def __init__(self, max_seconds: float = MAX_SECONDS) -> None:
+    def __init__(self, idle: list[_Child], max_seconds: float) -> None:
+        self._idle = idle
         self._max_seconds = max_seconds
-        self._lock = threading.Lock()
         self._child: _Child | None = None
+        self._asked_at = 0.0
+        self.waiting: deque[ReadFile] = deque()
 
-    def analyze(self, path: str, data: bytes, language: str) -> Encoded:
-        """`code.analyze.analyze`; a file that its parser dies of, or takes too long for, is skipped and says so."""
-        if len(data) <= LARGEST_HERE:
-            return encoded(analyze(path, data, language))
-        with self._lock:
-            found = self._ask(path, data, language)
+    def __enter__(self) -> _Queue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child and self.waiting:
+            self._child.end()  # nobody will hear its answer
+        elif self._child:
+            self._idle.append(self._child)
+
+    @property
+    def is_full(self) -> bool:
+        return sum(len(file.data) for file in self.waiting) > MAX_WAITING_BYTES
+
+    @property
+    def is_answered(self) -> bool:
+        """True where `answer` need not wait."""
+        return bool(self.waiting) and (self._child is None or self._child.line.poll(0))
+
+    def put(self, file: ReadFile) -> None:
+        self.waiting.append(file)
+        if len(self.waiting) == 1:
+            self._ask()
+
+    def answer(self) -> tuple[ReadFile, Encoded]:
+        """The first file and its analysis; the process has the next one then."""
+        found = self._hear()
+        file = self.waiting.popleft()
+        if self.waiting:
+            self._ask()
         if not isinstance(found, Encoded):
-            return encoded(skipped(path, data, language, found))
+            return file, encoded(skipped(file.path, file.data, file.language, found))
         # Its text stayed here.
         is_read = found.parse_status is not ParseStatus.SKIPPED
-        return replace(found, content=text_of(data, language).content) if is_read else found
+        return file, replace(found, content=text_of(file.data, file.language).content) if is_read else found
 
-    def close(self) -> None:
-        """End the process, if there is one."""
-        if self._child:
-            self._child.end()
-            self._child = None
-
-    def _ask(self, path: str, data: bytes, language: str) -> Encoded | str:
-        """The analysis, or why there is none."""
+    def _ask(self) -> None:
+        """Hand the first file to the process."""
         try:
-            child = self._child = self._child or _start()
-            child.line.send((path, data, language))
-            if child.line.poll(self._max_seconds):
-                found: Encoded = child.line.recv()
+            self._child = self._handed(self.waiting[0])
+        except OSError:  # the system starts no process now
+            self._child = None
+        self._asked_at = time.monotonic()
+
+    def _handed(self, file: ReadFile) -> _Child:
+        """The process that has `file` now: a new one where the last one died meanwhile."""
+        question = (file.path, file.data, file.language)
+        child = self._child or _idle_one(self._idle) or _start()
+        try:
+            child.line.send(question)
+        except OSError:
+            child.end()
+            child = _start()
+            child.line.send(question)
+        return child
+
+    def _hear(self) -> Encoded | str:
+        """The analysis of the first file, or why there is none."""
+        if self._child is None:
+            return "no process could be started to parse it"
+        try:
+            if self._child.line.poll(max(0.0, self._asked_at + self._max_seconds - time.monotonic())):
+                found: Encoded = self._child.line.recv()
                 return found
             reason = f"its parser took longer than {self._max_seconds:g} s"
         except (EOFError, OSError):
             reason = "its parser died of it"
-        self.close()
+        self._child.end()
+        self._child = None
         return reason
+
+
+def _idle_one(idle: list[_Child]) -> _Child | None:
+    try:
+        return idle.pop()
+    except IndexError:  # none, or another thread was faster
+        return None
 
 
 def _start() -> _Child:

@@ -6,16 +6,16 @@ other nor later files from being. What the plans say is `code_plan.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from sot_pipeline.code.languages import language_of
 from sot_pipeline.errors import DatabaseUnavailable, FileUnusable
 from sot_pipeline.plan import Counts, Plan, Problem
-from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.runtime.failpoints import Failpoint, reach
 from sot_pipeline.session import Session
-from sot_pipeline.steps.code_apart import Analyst
+from sot_pipeline.steps.code_apart import Analyst, ReadFile
 from sot_pipeline.steps.code_sources import Source, read_content, unreadable
 from sot_pipeline.targets.database.code_rows import FileRow
 from sot_pipeline.workspace import Project
@@ -60,37 +60,47 @@ class TableWriter:
         self._gone = ()
 
 
-def write_changed(session: Session, project: Project, tables: Sequence[TableWriter]) -> Iterator[Problem]:
-    """Write what the plans of `tables` say; yields files that cannot be read any more.
+def write_changed(session: Session, project: Project, tables: Sequence[TableWriter], problems: list[Problem]) -> None:
+    """Write what the plans of `tables` say; files that cannot be read any more are added to `problems`.
 
     Raises DeadlineExceeded, LeaseLost or LockNotAcquired; what was committed is in the tables' `done`.
     """
     changed = {path: source for table in tables for path, source in table.wanted.items()}
+    sources = [source for _, source in sorted(changed.items())]
     batch: list[FileRow] = []
     size = 0
-    for number, (path, source) in enumerate(sorted(changed.items()), start=1):
-        session.check(f"before {path}")
-        try:
-            batch.append(analysed(project, source, session.deadline))
-            size += batch[-1].file.size
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # it went meanwhile: the next run deletes its row
-        except (OSError, FileUnusable) as error:
-            yield unreadable(path, error)
-        if len(batch) == BATCH_FILES or size >= BATCH_BYTES:
-            _apply(tables, batch)
-            session.progress("code", number, len(changed))
-            batch, size = [], 0
+    with closing(analysed(session, project, sources, problems)) as rows:
+        for number, row in enumerate(rows, start=1):
+            batch.append(row)
+            size += row.file.size
+            if len(batch) == BATCH_FILES or size >= BATCH_BYTES:
+                _apply(tables, batch)
+                session.progress("code", number, len(changed))
+                batch, size = [], 0
     _apply(tables, batch)
 
 
-def analysed(project: Project, source: Source, deadline: Deadline) -> FileRow:
-    """Read and analyse one file. Raises as `read_content` does."""
-    path = source.path
-    content = read_content(project, source.name, deadline)
-    file = _ANALYST.analyze(path, content.head, language_of(path) or "")
-    # Of a file that is too large to be analysed only the head was seen.
-    return FileRow(replace(file, size=content.size, content_hash=content.content_hash), content.modified)
+def analysed(
+    session: Session, project: Project, sources: Iterable[Source], problems: list[Problem]
+) -> Generator[FileRow, None, None]:
+    """Read and analyse files; those that went meanwhile are left out, those that cannot be read are `problems` too."""
+    for read, file in _ANALYST.analyze(_read(session, project, sources, problems)):
+        content = read.content
+        # Of a file that is too large to be analysed only the head was seen.
+        yield FileRow(replace(file, size=content.size, content_hash=content.content_hash), content.modified)
+
+
+def _read(session: Session, project: Project, sources: Iterable[Source], problems: list[Problem]) -> Iterator[ReadFile]:
+    for source in sources:
+        session.check(f"before {source.path}")
+        try:
+            content = read_content(project, source.name, session.deadline)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # the next run deletes its row
+        except (OSError, FileUnusable) as error:
+            problems.append(unreadable(source.path, error))
+        else:
+            yield ReadFile(source.path, language_of(source.path) or "", content)
 
 
 def _apply(tables: Sequence[TableWriter], batch: Sequence[FileRow]) -> None:

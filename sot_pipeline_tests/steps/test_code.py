@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sot_pipeline.errors import DeadlineExceeded, FileUnusable, LeaseLost, RequirementMissing
-from sot_pipeline.plan import Counts, Plan
+from sot_pipeline.plan import Counts, Plan, Problem
 from sot_pipeline.runtime.deadline import Deadline
 from sot_pipeline.steps import code_batches
 from sot_pipeline.steps.code import sync_code
@@ -214,7 +214,8 @@ def test_files_that_go_or_break_after_they_were_planned_hold_up_no_other(studio:
     table = TableWriter(Plan(tuple(planned)), lambda batch, _: written.extend(each.file.path for each in batch))
 
     with opened(studio.workspace()) as session:
-        problems = list(write_changed(session, project, (table,)))
+        problems: list[Problem] = []
+        write_changed(session, project, (table,), problems)
 
     assert [problem.path for problem in problems] == ["src/folder.py"]
     assert (written, table.done) == (["src/kiln.py"], Counts(inserted=1))
