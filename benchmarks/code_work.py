@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -128,6 +129,12 @@ def lizard(folder: Path) -> Done:
 def index(folder: Path) -> Done:
     """The rows of both tables, as `sot watch` writes them: nothing that takes all files together."""
     return _indexed(folder, full=False)
+
+
+def index_on_one_core(folder: Path) -> Done:
+    """As `index`, with one core for us and the process that has the large files."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return index(folder)
 
 
 def full_pass(folder: Path) -> Done:

@@ -49,8 +49,8 @@ class Record:
     content_hash: str
 
 
-# One encoder for all calls: making one costs as much as encoding an entry.
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+# One encoder for all calls: making one costs as much as encoding an entry. What is encoded never holds itself.
+_CANONICAL = json.JSONEncoder(check_circular=False, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical_json(value: Json | Mapping[str, Json]) -> str:

@@ -16,7 +16,9 @@ from sot_pipeline.code.walk import Walk
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_KINDS: Mapping[int, str] = {role: Role(role).name.lower() for role in DEFINITIONS}
+_KINDS: Mapping[int, str] = {
+    role: name.lower() for name, role in vars(Role).items() if isinstance(role, int) and role in DEFINITIONS
+}
 # What makes a function inside of it a method.
 _HOLDS_METHODS = TYPES | {Role.IMPL}
 # What other definitions can be inside of.

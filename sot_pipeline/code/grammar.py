@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sot_pipeline.plan import Json
 
@@ -20,52 +20,53 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 
-class Role(IntEnum):
+class Role:
     """What a node is to the metrics.
 
     Up to INNER: what the walk itself handles. From FUNCTION on: the walk keeps the node as a mark.
+    No Enum: millions of nodes and marks are asked, and a member of one costs more than all else there.
     """
 
-    OPERATOR = 0
-    OPERAND = 1
-    LITERAL = 2  # an operand that copies may change
-    STRING = 3  # one literal, but what is interpolated into it counts as well
-    CLOSER = 4  # the second half of a pair that its opener counts
-    CONTENT = 5  # a part of a string: the string is the operand
-    COMMENT = 6
-    CALL = 7  # a call that may be something else: the word it begins with decides
-    INNER = 8
+    OPERATOR: Final = 0
+    OPERAND: Final = 1
+    LITERAL: Final = 2  # an operand that copies may change
+    STRING: Final = 3  # one literal, but what is interpolated into it counts as well
+    CLOSER: Final = 4  # the second half of a pair that its opener counts
+    CONTENT: Final = 5  # a part of a string: the string is the operand
+    COMMENT: Final = 6
+    CALL: Final = 7  # a call that may be something else: the word it begins with decides
+    INNER: Final = 8
 
-    FUNCTION = 16
-    LAMBDA = 17
-    CLASS = 18
-    STRUCT = 19
-    ENUM = 20
-    TRAIT = 21
-    INTERFACE = 22
-    MODULE = 23
-    IMPL = 24  # a place for methods that defines nothing itself
-    TYPE = 25
-    CONSTANT = 26
-    KEY = 27  # of a configuration file
-    HEADING = 28
-    ATTRIBUTE = 29  # stands between a definition and its comment
-    IMPORT = 30
-    EXPORT = 31
+    FUNCTION: Final = 16
+    LAMBDA: Final = 17
+    CLASS: Final = 18
+    STRUCT: Final = 19
+    ENUM: Final = 20
+    TRAIT: Final = 21
+    INTERFACE: Final = 22
+    MODULE: Final = 23
+    IMPL: Final = 24  # a place for methods that defines nothing itself
+    TYPE: Final = 25
+    CONSTANT: Final = 26
+    KEY: Final = 27  # of a configuration file
+    HEADING: Final = 28
+    ATTRIBUTE: Final = 29  # stands between a definition and its comment
+    IMPORT: Final = 30
+    EXPORT: Final = 31
 
-    BRANCH = 48
-    ELIF = 49
-    ELSE = 50
-    LOOP = 51
-    SWITCH = 52
-    CASE = 53
-    HANDLER = 54
-    TERNARY = 55
-    CLAUSE = 56  # of a comprehension, or a guard
-    BINARY = 57  # boolean where its operator is one
-    JUMP = 58
-    DECISION = 59  # one way more, nothing nests in it
-    ELSE_WORD = 60  # `else` where the grammar has no clause for it: an operator besides
+    BRANCH: Final = 48
+    ELIF: Final = 49
+    ELSE: Final = 50
+    LOOP: Final = 51
+    SWITCH: Final = 52
+    CASE: Final = 53
+    HANDLER: Final = 54
+    TERNARY: Final = 55
+    CLAUSE: Final = 56  # of a comprehension, or a guard
+    BINARY: Final = 57  # boolean where its operator is one
+    JUMP: Final = 58
+    DECISION: Final = 59  # one way more, nothing nests in it
+    ELSE_WORD: Final = 60  # `else` where the grammar has no clause for it: an operator besides
 
 
 class Attribute(IntEnum):
@@ -144,9 +145,9 @@ class Table:
 
     title: str
     package: str
-    nodes: Mapping[str, Role]
-    words: Mapping[str, Role] = field(default_factory=dict)
-    calls: Mapping[str, Role] = field(default_factory=dict)
+    nodes: Mapping[str, int]
+    words: Mapping[str, int] = field(default_factory=dict)
+    calls: Mapping[str, int] = field(default_factory=dict)
     booleans: frozenset[str] = frozenset()
     factory: str = "language"
     is_data: bool = False
@@ -202,11 +203,11 @@ def compiled(table_module: str, table_name: str) -> Grammar:
         name = language.node_kind_for_id(kind) or ""
         roles[kind] = _role(table, name, is_named=language.node_kind_is_named(kind))
         names[kind] = name.encode()
-    calls = {word.encode(): int(role) for word, role in table.calls.items()}
+    calls = {word.encode(): role for word, role in table.calls.items()}
     return Grammar(table, Parser(language), bytes(roles), tuple(names), calls, metadata.version(table.package))
 
 
-def _role(table: Table, name: str, *, is_named: bool) -> Role:
+def _role(table: Table, name: str, *, is_named: bool) -> int:
     if is_named:
         return table.nodes.get(name, Role.INNER)
     if name in table.words:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _IMPORTING = frozenset({Role.IMPORT, Role.MODULE, Role.EXPORT})
 _CLASSES = TYPES | {Role.MODULE}
-_COUNTED: Mapping[str, Role] = {
+_COUNTED: Mapping[str, int] = {
     "function_count": Role.FUNCTION,
     "class_count": Role.CLASS,
     "struct_count": Role.STRUCT,

@@ -74,8 +74,8 @@ class _Walker:
     def _nodes(self, tree: Tree) -> None:  # noqa: C901 - every node of a project passes here: one loop, few calls
         data, roles = self._data, self._grammar.roles
         operators, operands, cuts = self._operators, self._operands, self._cuts
-        operator, operand, string = int(Role.OPERATOR), int(Role.OPERAND), int(Role.STRING)
-        comment, inner = int(Role.COMMENT), int(Role.INNER)
+        operator, operand, string = Role.OPERATOR, Role.OPERAND, Role.STRING
+        comment, inner = Role.COMMENT, Role.INNER
         cursor = tree.walk()
         down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
         depth, deepest = 0, MAX_DEPTH
