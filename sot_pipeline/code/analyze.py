@@ -68,7 +68,7 @@ def _blank(path: str, data: bytes, language: str) -> SourceFile:
 
 def _read(file: SourceFile, text: Text, found: Walk, grammar: Grammar) -> Analysis:
     definitions = definitions_of(found, grammar.table)
-    broken = _broken(text, found)
+    broken = _broken(text, found, grammar)
     measured = measure(found, grammar, definitions, broken)
     row = replace(
         file,
@@ -83,12 +83,12 @@ def _read(file: SourceFile, text: Text, found: Walk, grammar: Grammar) -> Analys
     return Analysis(row, metrics, () if broken or grammar.table.is_data else found.tokens)
 
 
-def _broken(text: Text, found: Walk) -> str | None:
+def _broken(text: Text, found: Walk, grammar: Grammar) -> str | None:
     """Why a file that was parsed cannot be measured; None where it can."""
     line = merge_marker_line(text.data)
     if line is not None:
         return f"an unresolved merge, line {line}"
-    if found.root.has_error:
+    if found.root.has_error and not grammar.table.takes_any_text:
         return "syntax errors: the parser could not read all of it"
     return text.note
 

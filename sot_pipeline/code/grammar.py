@@ -140,7 +140,9 @@ class Table:
     for modules and exports as well, and `ways_of` how many decisions a case is.
 
     `is_beyond` tells of texts that the grammar's scanner cannot hold: it would write outside of its
-    memory, or take all there is. With `reads_ascii` it is shown an `x` for each byte above 127.
+    memory, or take all there is. `shown` gives as many bytes that the parser is shown instead of a
+    text it would misread; nodes have the text as it is. `takes_any_text`: there are no syntax errors
+    in this language, what the parser calls one is its own.
     """
 
     title: str
@@ -151,7 +153,8 @@ class Table:
     booleans: frozenset[str] = frozenset()
     factory: str = "language"
     is_data: bool = False
-    reads_ascii: bool = False
+    takes_any_text: bool = False
+    shown: Callable[[bytes], bytes] | None = None
     is_beyond: Callable[[bytes], bool] | None = None
     is_adapted: bool = False
     deepest_key: int = 1

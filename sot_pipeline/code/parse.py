@@ -18,8 +18,6 @@ MAX_READS = 20_000
 # Of a node's text: nearly all that is asked for are names, and what is read beyond them is in vain.
 PART_OF_NODE = 64
 
-_ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
-
 
 def parse(data: bytes, grammar: Grammar) -> Tree:
     """The syntax tree of UTF-8 text.
@@ -29,7 +27,7 @@ def parse(data: bytes, grammar: Grammar) -> Tree:
     table = grammar.table
     if table.is_beyond is not None and table.is_beyond(data):
         raise TooMuch(f"nested deeper than the parser of {table.title} can hold")
-    source = _Source(data.translate(_ASCII) if table.reads_ascii else data)
+    source = _Source(table.shown(data) if table.shown else data)
     tree = grammar.parser.parse(source)
     source.finish(data)
     return tree

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sot_pipeline.code import parse, walk
 from sot_pipeline.code.analyze import Analysis, analyze
-from sot_pipeline.code.languages import LANGUAGES, language_of
+from sot_pipeline.code.languages import LANGUAGES, grammar_of, language_of
 from sot_pipeline.code.model import FILE_METRICS, Kind, ParseStatus
 from sot_pipeline.code.text import LONG_LINE, MAX_BYTES
 from sot_pipeline.plan import Json
@@ -525,6 +525,47 @@ def test_keys_and_headings_are_the_symbols_of_data(path: str, source: str, symbo
     assert found.metrics.values["cyclomatic_complexity"] is None
     assert reason(found, "cyclomatic_complexity").startswith("not defined for")
     assert found.tokens == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{ a, b, }: a",
+        "{\n  a,\n  b ? 1,\n}@args: a",
+        '{ a ? "#,}", }: a',
+        "{\n  a, # last\n  # one more line, }\n}: a",
+        "{ q = ''\n  \"\n''; f = { a, }: a; }",
+    ],
+)
+def test_a_comma_after_the_last_parameter_is_nix(source: str) -> None:
+    found = analysed("a.nix", source)
+
+    assert found.file.parse_status == ParseStatus.OK
+    assert found.metrics.values["function_count"] == source.count("f =")
+
+
+def test_what_is_shown_to_the_parser_of_nix_is_no_other_text() -> None:
+    source = '{ a, }: "{ b, }" # , }'
+
+    found = walk_of("a.nix", source)
+
+    assert b'"{ b, }"' in found.operands
+    assert [comment.text for comment in found.comments] == [b"# , }"]
+
+
+def test_any_text_is_markdown_whatever_its_parser_says() -> None:
+    source = "1. a\n     <summary>b</summary>\n\n   ```js\n   x\n   ```\n\n# After\n"
+
+    found = analysed("a.md", source)
+
+    assert walk_of("a.md", source).root.has_error, "the parser reads it now: another example is needed"
+    assert found.file.parse_status == ParseStatus.OK
+    assert found.metrics.values["total_lines"] == 8
+
+
+def walk_of(path: str, source: str) -> walk.Walk:
+    grammar = grammar_of(language_of(path) or "")
+    return walk.walk(parse.parse(source.encode(), grammar), source.encode(), grammar)
 
 
 def test_words_say_what_a_file_is_about() -> None:

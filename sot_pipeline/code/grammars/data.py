@@ -89,10 +89,21 @@ YAML = Table(
     deepest_key=4,
     name_of=key_of,
 )
+
+
+_ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
+
+
+def _ascii(text: bytes) -> bytes:
+    """An `x` for each byte above 127: the scanner asks isdigit() of whole code points, which only takes bytes."""
+    return text.translate(_ASCII)
+
+
 MARKDOWN = Table(
     title="Markdown",
     is_beyond=is_deep_markdown,
-    reads_ascii=True,  # its scanner asks isdigit() of whole code points, which only takes bytes
+    takes_any_text=True,
+    shown=_ascii,
     package="tree-sitter-markdown",
     is_data=True,
     nodes={

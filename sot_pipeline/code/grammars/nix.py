@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tree_sitter import Node
 
 from sot_pipeline.code.grammar import JsonObject, Role, Table, text_of
 
+# A comma before the end of a function's parameters, which Nix takes and the grammar does not; texts
+# and comments are matched to be passed over. A comma has no other use in Nix.
+_LAST_COMMA = re.compile(rb'"(?:[^"\\\n]|\\.)*"|#[^\n]*|,((?:\s|#[^\n]*\n)*\})')
 _PATHS = frozenset({"path_expression", "spath_expression", "hpath_expression"})
 
 
@@ -15,6 +20,11 @@ def name_of(node: Node) -> str | None:
     if around is None or around.type != "binding":
         return None
     return text_of(around.child_by_field_name("attrpath"))
+
+
+def shown(text: bytes) -> bytes:
+    """Nix as the grammar takes it: without a comma after the last parameter."""
+    return _LAST_COMMA.sub(lambda found: found[0] if found[1] is None else b" " + found[1], text)
 
 
 def imports_of(node: Node) -> list[JsonObject]:
@@ -60,6 +70,7 @@ TABLE = Table(
         "documentation_coverage": "Nix has nothing that is public by itself",
     },
     features={"with": "with", "rec": "recursive sets", "inherit": "inherit", "assert": "assertions"},
+    shown=shown,
     name_of=name_of,
     is_public=None,
     imports_of=imports_of,
