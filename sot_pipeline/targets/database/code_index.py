@@ -211,9 +211,12 @@ class CodeIndex:
         return found[0] if found else None
 
     def extremes(self, metric: str, *, lowest: bool, limit: int) -> list[StoredMetadata]:
-        """The files with the highest (or lowest) value of a column of numbers; nulls are left out."""
-        order = "ASC" if lowest else "DESC"
-        return self._metadata(f"AND {metric} IS NOT NULL ORDER BY {metric} {order}, path LIMIT ?", (limit,))
+        """The files with the highest (or lowest) value of a column of numbers; nulls are left out.
+
+        Of equal ones the more complex come first: where nothing was committed lately, all hot spots are 0.
+        """
+        order = f"{metric} {'ASC' if lowest else 'DESC'}, COALESCE(cyclomatic_complexity, 0) DESC, path"
+        return self._metadata(f"AND {metric} IS NOT NULL ORDER BY {order} LIMIT ?", (limit,))
 
     def _metadata(self, rest: str, parameters: Sequence[Value]) -> list[StoredMetadata]:
         sql = f"SELECT {', '.join(METADATA_COLUMNS)} FROM {CodeTable.METADATA} WHERE project_id = ? {rest}"

@@ -243,6 +243,16 @@ def test_extremes_are_ordered_and_leave_out_what_is_not_known(index: CodeIndex) 
     assert index.without("cyclomatic_complexity") == ["1.py"]
 
 
+def test_of_equal_files_the_more_complex_come_first(index: CodeIndex) -> None:
+    complexities = {"a.py": 3, "b.md": None, "c.py": 9, "d.py": 9}
+    rows = [metadata(path, cyclomatic_complexity=value, total_lines=5) for path, value in complexities.items()]
+    index.apply_metadata(rows, (), SOON)
+
+    found = index.extremes("total_lines", lowest=False, limit=4)
+
+    assert [row.path for row in found] == ["c.py", "d.py", "a.py", "b.md"]
+
+
 @pytest.mark.parametrize(
     ("word", "paths"),
     [("mark", ["a.py", "b.py"]), ("mark_read", ["a.py"]), ("k%r", []), ("!", ["c.py"]), ('say "', ["c.py"])],
