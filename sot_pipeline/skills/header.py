@@ -81,6 +81,23 @@ class Alias(NamedTuple):
 Node: TypeAlias = Scalar | Sequence | Mapping | Alias
 
 
+# What the parser says → what to do. Most of what people write is text that YAML takes for something else:
+# `Use when: …`, `**bold**`, `@name`, lines that go on at the margin.
+_QUOTE = "put the text between quotes, or indented below 'key: |'"
+_REMEDIES = (
+    ("mapping values are not allowed", _QUOTE),
+    ("alphabetic or numeric character", _QUOTE),
+    ("cannot start any token", _QUOTE),
+    ("expected key", _QUOTE),
+    ("expected ':'", _QUOTE),
+    ("Unicode character escape", "write the character itself"),
+)
+
+
+def _remedy(problem: str) -> str:
+    return next((remedy for part, remedy in _REMEDIES if part in problem), "mend it")
+
+
 def read_header(text: str, first_line: int) -> Mapping | None:
     """The mapping that the YAML in `text` is; None where it says nothing at all.
 
@@ -94,13 +111,13 @@ def read_header(text: str, first_line: int) -> Mapping | None:
         return _Composer(text, parser, first_line).document()
     except yaml.reader.ReaderError as error:
         line = first_line + text.encode()[: error.position].count(b"\n")
-        raise SkillUnreadable(
-            f"The front matter has a character that YAML does not allow: {error.reason}.", line
-        ) from None
+        problem = f"has a character that YAML does not allow ({error.reason}): remove it"
+        raise SkillUnreadable(f"The front matter {problem}.", line) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + (mark.line if mark else 0)
-        raise SkillUnreadable(f"The front matter is no valid YAML: {error.problem}.", line) from None
+        problem = f"is no valid YAML ({error.problem}): {_remedy(error.problem or '')}"
+        raise SkillUnreadable(f"The front matter {problem}.", line) from None
     finally:
         parser.dispose()
 
