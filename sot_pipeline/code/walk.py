@@ -123,9 +123,9 @@ class _Walker:
 
     def _text(self, node: Node, start: int, text: bytes) -> None:
         """A literal of several lines; a block of YAML takes the blank lines below it along, a string has an end."""
-        first, below = node.start_point[0], text.count(b"\n")
-        self._texts.append((first, first + below))
-        self._cuts.append((start, start + len(text), b"0" + b"\n" * below))
+        first, ends = node.start_point[0], text.count(b"\n")
+        self._texts.append((first, first + ends - text.endswith(b"\n")))
+        self._cuts.append((start, start + len(text), b"0" + b"\n" * ends))
 
     def _comment(self, node: Node) -> None:
         """Some grammars count the line's end to its comment."""

@@ -553,6 +553,15 @@ def test_what_is_shown_to_the_parser_of_nix_is_no_other_text() -> None:
     assert [comment.text for comment in found.comments] == [b"# , }"]
 
 
+def test_a_text_that_is_never_closed_ends_with_the_last_line() -> None:
+    found = analysed("a.ex", '"\n')
+
+    assert [found.metrics.status["total_lines"], found.file.line_count] == [
+        {"reason": "syntax errors: the parser could not read all of it"},
+        1,
+    ]
+
+
 def test_any_text_is_markdown_whatever_its_parser_says() -> None:
     source = "1. a\n     <summary>b</summary>\n\n   ```js\n   x\n   ```\n\n# After\n"
 
