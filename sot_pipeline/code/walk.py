@@ -101,7 +101,7 @@ class _Walker:
                 operands.append(text)
                 if b"\n" in text:
                     self._text(node, start, text if role == string else text.rstrip())
-                else:
+                elif role == string or not text.isspace():
                     cuts.append((start, start + len(text), b"0 "))
                 # All languages interpolate with one of these; a string without has no children that count.
                 if role == string and (b"{" in text or b"$" in text or b"`" in text) and down():
@@ -123,6 +123,8 @@ class _Walker:
 
     def _text(self, node: Node, start: int, text: bytes) -> None:
         """A literal of several lines; a block of YAML takes the blank lines below it along, a string has an end."""
+        if not text:
+            return
         first, ends = node.start_point[0], text.count(b"\n")
         self._texts.append((first, first + ends - text.endswith(b"\n")))
         self._cuts.append((start, start + len(text), b"0" + b"\n" * ends))

@@ -562,6 +562,11 @@ def test_a_text_that_is_never_closed_ends_with_the_last_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(("source", "code_lines"), [(" ", 0), ("a\n\n", 1), ("```\n\n", 1)])
+def test_blank_text_is_no_line_of_code(source: str, code_lines: int) -> None:
+    assert analysed("a.md", source).metrics.values["code_lines"] == code_lines
+
+
 def test_any_text_is_markdown_whatever_its_parser_says() -> None:
     source = "1. a\n     <summary>b</summary>\n\n   ```js\n   x\n   ```\n\n# After\n"
 

@@ -121,7 +121,7 @@ TABLE = Table(
         "catch_block": Role.SWITCH,
         "binary_operator": Role.BINARY,
     },
-    words={'"""': Role.CONTENT, "'''": Role.CONTENT, "when": Role.DECISION},
+    words={'"""': Role.CONTENT, "'''": Role.CONTENT, "~": Role.CONTENT, "when": Role.DECISION},
     calls={
         "@": Role.ATTRIBUTE,
         "def": Role.FUNCTION,
