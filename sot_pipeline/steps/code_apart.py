@@ -7,6 +7,7 @@ has a file, the small ones are analysed here: an index of many files takes two c
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -62,7 +63,9 @@ class Analyst:
         A file that its parser dies of, or takes too long for, is skipped and says so. No more than
         MAX_WAITING_BYTES of `files` are held.
         """
-        with _Queue(self._idle, self._max_seconds) as large:
+        # On one core two processes would only be in each other's way.
+        room = MAX_WAITING_BYTES if _cores() > 1 else 0
+        with _Queue(self._idle, self._max_seconds, room) as large:
             for file in files:
                 if len(file.data) <= LARGEST_HERE:
                     yield file, encoded(analyze(file.path, file.data, file.language))
@@ -94,9 +97,10 @@ class _Child:
 class _Queue:
     """Large files, first in, first out; a process has the first one. It is taken from the idle ones, and returned."""
 
-    def __init__(self, idle: list[_Child], max_seconds: float) -> None:
+    def __init__(self, idle: list[_Child], max_seconds: float, room: int) -> None:
         self._idle = idle
         self._max_seconds = max_seconds
+        self._room = room
         self._child: _Child | None = None
         self._asked_at = 0.0
         self.waiting: deque[ReadFile] = deque()
@@ -112,7 +116,7 @@ class _Queue:
 
     @property
     def is_full(self) -> bool:
-        return sum(len(file.data) for file in self.waiting) > MAX_WAITING_BYTES
+        return sum(len(file.data) for file in self.waiting) > self._room
 
     @property
     def is_answered(self) -> bool:
@@ -170,6 +174,11 @@ class _Queue:
         self._child.end()
         self._child = None
         return reason
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _idle_one(idle: list[_Child]) -> _Child | None:

@@ -97,7 +97,10 @@ def test_a_process_that_was_killed_is_replaced(analyst: Analyst, children: Child
     assert len(children()) == 1
 
 
-def test_a_process_killed_over_a_file_costs_that_file_alone(analyst: Analyst, children: Children) -> None:
+def test_a_process_killed_over_a_file_costs_that_file_alone(
+    analyst: Analyst, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_apart, "_cores", lambda: 2)
     files = [read("a.py", LARGE * 10), read("b.py", LARGE), read("small.py", b"x = 1\n")]
     found = analyst.analyze(files)
     assert next(found)[0].path == "small.py"
@@ -109,10 +112,14 @@ def test_a_process_killed_over_a_file_costs_that_file_alone(analyst: Analyst, ch
     assert (other.path, kept.parse_status) == ("b.py", ParseStatus.OK)
 
 
-def test_small_files_do_not_wait_for_a_large_one(analyst: Analyst) -> None:
+@pytest.mark.parametrize(("cores", "order"), [(2, ["a.py", "b.py", "large.py"]), (1, ["large.py", "a.py", "b.py"])])
+def test_small_files_do_not_wait_for_a_large_one_where_there_is_a_core_for_each(
+    analyst: Analyst, monkeypatch: pytest.MonkeyPatch, cores: int, order: list[str]
+) -> None:
+    monkeypatch.setattr(code_apart, "_cores", lambda: cores)
     files = [read("large.py", LARGE * 10), read("a.py", b"x = 1\n"), read("b.py", b"y = 2\n")]
 
-    assert [file.path for file, _ in analyst.analyze(files)] == ["a.py", "b.py", "large.py"]
+    assert [file.path for file, _ in analyst.analyze(files)] == order
 
 
 def test_large_files_that_wait_are_few(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +136,10 @@ def test_large_files_that_wait_are_few(analyst: Analyst, monkeypatch: pytest.Mon
         assert len(taken) <= count + 3
 
 
-def test_a_process_whose_answer_nobody_waits_for_is_ended(analyst: Analyst, children: Children) -> None:
+def test_a_process_whose_answer_nobody_waits_for_is_ended(
+    analyst: Analyst, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_apart, "_cores", lambda: 2)
     found = analyst.analyze([read("large.py", LARGE), read("a.py", b"x = 1\n")])
     next(found)
     assert len(children()) == 1
@@ -139,7 +149,10 @@ def test_a_process_whose_answer_nobody_waits_for_is_ended(analyst: Analyst, chil
     assert children() == []
 
 
-def test_two_who_analyse_at_once_share_no_process(analyst: Analyst, children: Children) -> None:
+def test_two_who_analyse_at_once_share_no_process(
+    analyst: Analyst, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_apart, "_cores", lambda: 2)
     first = analyst.analyze([read("a.py", LARGE), read("small.py", b"x = 1\n")])
     next(first)
 
