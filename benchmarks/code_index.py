@@ -49,7 +49,8 @@ GOAL = {"one core, files a second": 250, "no change, seconds": 2.0}
 class Figure:
     """Medians of one piece of work on one tree; `database` is None for what has none.
 
-    `files_a_second` are those of a wall second, `phases` wall seconds of the last run.
+    `phases` are wall seconds of the last run. `files_a_second` are those of a wall second of all
+    phases: to start Python and to make tables takes as long for one file as for all.
     """
 
     tree: str
@@ -74,7 +75,7 @@ def figure(tree: str, database: str | None, work: str, runs: Sequence[Measured])
         files=runs[-1].done.files,
         seconds=seconds,
         cpu_seconds=cpu,
-        files_a_second=runs[-1].done.files / seconds,
+        files_a_second=runs[-1].done.files / statistics.median(map(worked, runs)),
         peak_mb=statistics.median(one.peak_mb for one in runs),
         phases=runs[-1].done.phases,
         runs=[one.seconds for one in runs],
@@ -85,6 +86,11 @@ def figure(tree: str, database: str | None, work: str, runs: Sequence[Measured])
         file=sys.stderr,
     )
     return found
+
+
+def worked(run: Measured) -> float:
+    """Seconds of the phases, of all of it where there are none."""
+    return sum(run.done.phases.values()) or run.seconds
 
 
 def beside(folder: Path, runs: int) -> Iterator[Figure]:
