@@ -7,6 +7,7 @@ project leads nowhere here. The graph that comes of it is `graph`'s.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,7 @@ def _rust(_: Path, files: Sequence[FileFacts]) -> _Resolve:
             return (found,) if found else ()
         parts = name.split("::")
         if parts[0] == "crate":
-            base = max((root for root in roots if f"{file.path}/".startswith(f"{root}/" if root else "")), default=own)
-            parts = parts[1:]
+            base, parts = _around(file.path, roots, own), parts[1:]
         elif parts[0] in crates and crates[parts[0]]:
             base, parts = crates[parts[0]], parts[1:]
         else:
@@ -149,6 +149,14 @@ def _rust(_: Path, files: Sequence[FileFacts]) -> _Resolve:
         return ()
 
     return resolve
+
+
+def _around(path: str, folders: set[str], otherwise: str) -> str:
+    """The innermost of `folders` that `path` is in."""
+    folder = dirname(path)
+    while folder and folder not in folders:
+        folder = dirname(folder)
+    return folder if folder in folders else otherwise
 
 
 def _rust_folder(path: str) -> str:
@@ -199,7 +207,7 @@ def _go_module(file: Path) -> str | None:
 
 def _elixir(_: Path, files: Sequence[FileFacts]) -> _Resolve:
     modules: dict[str, list[str]] = defaultdict(list)
-    for file in files:
+    for file in sorted(files, key=lambda file: file.path):
         for entry in file.classes:
             if isinstance(entry, dict) and entry.get("kind") in ("module", "interface"):
                 parent = entry.get("parent")
@@ -217,8 +225,15 @@ def _first(paths: set[str], candidates: Iterable[str]) -> str | None:
 
 
 def _nearest(candidates: Sequence[str], path: str) -> str | None:
-    """Of several files of one name the one that shares most of its path with the importing file."""
-    return max(candidates, key=lambda each: len(commonprefix([each, path])), default=None)
+    """Of several files of one name (sorted) the first that shares most of its path with the importing file.
+
+    In that order those that share most of a path stand around the place of the path itself.
+    """
+    place = bisect_left(candidates, path)
+    shared = max(
+        (commonprefix([each, path]) for each in candidates[max(0, place - 1) : place + 1]), key=len, default=""
+    )
+    return candidates[bisect_left(candidates, shared)] if candidates else None
 
 
 _RESOLVERS: Mapping[str, Callable[[Path, Sequence[FileFacts]], _Resolve]] = {

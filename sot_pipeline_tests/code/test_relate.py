@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from posixpath import commonprefix
 
 import pytest
 from hypothesis import given
@@ -145,6 +146,19 @@ def test_imports_lead_to_files(tmp_path: Path, files: dict[str, str], expected: 
 
     assert {path: found[path] for path in expected} == expected
     assert all(not found[path] for path in files if path not in expected)
+
+
+_FOLDERS = st.lists(st.sampled_from(["a", "ab", "b", "b-", "é"]), max_size=3).map("/".join)
+
+
+@given(st.sets(_FOLDERS, min_size=1), _FOLDERS)
+def test_of_modules_of_one_name_the_nearest_is_meant(folders: set[str], importing: str) -> None:
+    modules = sorted(f"{folder}/util.py".lstrip("/") for folder in folders)
+    path = f"{importing}/main.py".lstrip("/")
+
+    found = dependencies_of(Path("nowhere"), facts({**dict.fromkeys(modules, ""), path: "import util\n"}))
+
+    assert found[path] == (max(modules, key=lambda each: len(commonprefix([each, path]))),)
 
 
 def test_the_graph_becomes_columns(tmp_path: Path) -> None:
