@@ -6,6 +6,7 @@ of the ones it started; a database server's own work is not among them.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -143,6 +144,7 @@ def full_pass(folder: Path) -> Done:
 
 
 def _indexed(folder: Path, *, full: bool) -> Done:
+    gc.disable()  # as the command does
     workspace = load_workspace(folder / "sot.toml", env={})
     report = index_projects(workspace, workspace.projects, execute=True, full=full, deadline=Deadline.never())
     if report.error:
