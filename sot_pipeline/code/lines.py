@@ -11,8 +11,8 @@ BLANK, COMMENT, CODE = 0, 1, 2
 
 # What is no token by itself.
 _WORDS_AND_SPACE = bytes(byte for byte in range(256) if re.match(rb"[\w\s]", bytes([byte])))
-
-MOST_TOKENS = 255
+# What fits into the bits that a line's token count has in `Walk.tokens`.
+_MOST_TOKENS = 255
 
 # First and last row, from 0.
 Rows: TypeAlias = tuple[int, int]
@@ -54,8 +54,8 @@ class Lines:
             words = line.split()
             if words:
                 self.kinds[row] = CODE
-                number = len(words) if len(words) < MOST_TOKENS else MOST_TOKENS
-                yield ((row + 1) << 8 | number) << 32 | crc32(b" ".join(words))
+                many = len(words) if len(words) < _MOST_TOKENS else _MOST_TOKENS  # a call of `min` for each line shows
+                yield ((row + 1) << 8 | many) << 32 | crc32(b" ".join(words))
 
     def _claim(self, first: int, last: int, kind: int) -> None:
         """Rows that would be blank without this comment or text are of its kind."""
